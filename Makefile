@@ -1,0 +1,131 @@
+# neap: deep learning for Lua 5.4 with a C core.
+#
+#   make demo     installs what is needed, trains a network on real data
+#   make test     installs what is needed, runs all specs
+#   make          the module build/neap.so and the program build/neap
+
+# --- settings ---------------------------------------------------------------
+CC      = gcc
+LUA     = lua5.4
+BLAS    = openblas
+ZLIB    = zlib
+SAN     =
+OPT     = -O2
+PREFIX  = /usr/local
+LUA_CFLAGS = $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+LUA_LIBS   = $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+LIBDIR  = $(PREFIX)/lib/lua/5.4
+BINDIR  = $(PREFIX)/bin
+GOLDEN  = ../shared/golden
+FAMILIES =
+BENCH   = mlp mlp_tiny op_overhead startup
+B       = build
+
+# --- flags ------------------------------------------------------------------
+WARN    = -Wall -Wextra -Wstrict-prototypes
+FLAGS   = -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off \
+          -pthread $(WARN) $(WERROR) -Isrc -I$(B)/gen
+LIBS    = -lm -pthread
+ifeq ($(BLAS),openblas)
+  FLAGS += -DNX_BLAS $(shell pkg-config --cflags openblas 2>/dev/null)
+  LIBS  += $(shell pkg-config --libs openblas 2>/dev/null || echo -lopenblas)
+endif
+ifeq ($(ZLIB),zlib)
+  FLAGS += -DNX_ZLIB
+  LIBS  += -lz
+endif
+ifneq ($(SAN),)
+  FLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
+  LIBS  += -fsanitize=$(SAN)
+endif
+
+# --- files ------------------------------------------------------------------
+CORE    = $(wildcard $(patsubst %,src/%/*.c,base simd tensor io grad op nn \
+          optim api))
+BINDING = $(wildcard src/lua/*.c)
+name    = $(B)/$(subst /,_,$(patsubst src/%.c,%,$(1))).o
+CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
+          $(patsubst %,$(B)/gen_%.o,ops layers optims)
+LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
+LUA_FILES = $(shell find lua -name '*.lua')
+
+.PHONY: all deps demo test golden bench lint install clean lib
+.DELETE_ON_ERROR:
+
+all: $(B)/neap.so $(B)/neap
+
+lib: $(B)/libneap.a
+
+# One relocatable object whose inner names are local: a host's own functions
+# cannot take the place of ours.
+$(B)/libneap.a: $(CORE_O)
+	ld -r -o $(B)/neap_all.o $^
+	objcopy --localize-hidden $(B)/neap_all.o
+	rm -f $@
+	ar rcs $@ $(B)/neap_all.o
+
+$(B)/neap.so: $(CORE_O) $(LUA_O)
+	$(CC) -shared -o $@ $^ $(LIBS)
+
+$(B)/neap: $(CORE_O) $(LUA_O) $(B)/main.o
+	$(CC) -Wl,-E -o $@ $^ $(LUA_LIBS) $(LIBS)
+
+# Settings are a file, so that changing one builds everything anew.
+$(B)/settings: FORCE
+	@mkdir -p $(B)/gen
+	@echo '$(CC) $(FLAGS) $(LUA_CFLAGS)' | cmp -s - $@ || \
+	 echo '$(CC) $(FLAGS) $(LUA_CFLAGS)' > $@
+FORCE:
+
+$(B)/gen/ops.h: src/gen/gather.lua $(CORE) $(B)/settings
+	$(LUA) src/gen/gather.lua src $(B)/gen
+	@touch $@
+$(B)/gen/ops.c $(B)/gen/layers.c $(B)/gen/optims.c: $(B)/gen/ops.h
+
+$(B)/gen/files.c: src/gen/embed.lua $(LUA_FILES) $(B)/settings
+	$(LUA) src/gen/embed.lua $@ lua
+
+$(B)/gen_%.o: $(B)/gen/%.c $(B)/gen/ops.h $(B)/settings
+	$(CC) $(FLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
+
+define compile
+$(call name,$(1)): $(1) $(B)/gen/ops.h $(B)/settings
+	$$(CC) $$(FLAGS) $(2) -MMD -c -o $$@ $$<
+endef
+$(foreach f,$(filter-out src/simd/%,$(CORE)),$(eval $(call compile,$(f),)))
+$(foreach f,$(filter src/simd/%,$(CORE)),$(eval $(call compile,$(f),-O3)))
+$(foreach f,$(BINDING) src/main.c,\
+  $(eval $(call compile,$(f),$$(LUA_CFLAGS))))
+
+-include $(wildcard $(B)/*.d)
+
+# --- what people run --------------------------------------------------------
+deps:
+	@sh src/gen/deps.sh $(BLAS) $(ZLIB)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(B)/neap examples/fashion_mlp.lua
+
+test: deps
+	@$(MAKE) --no-print-directory all
+	@sh spec/support/run.sh $(B) $(LUA)
+
+golden: all
+	$(B)/neap spec/reference/golden.lua $(GOLDEN) $(FAMILIES)
+
+bench: all
+	$(B)/neap spec/bench/run.lua $(BENCH)
+
+lint:
+	@$(MAKE) --no-print-directory B=$(B)/lint WERROR=-Werror all
+	$(LUA) src/gen/layers.lua src
+	luacheck -q lua src/gen spec examples
+
+install: all
+	mkdir -p $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/neap.so $(DESTDIR)$(LIBDIR)/neap.so
+	install -m 755 $(B)/neap $(DESTDIR)$(BINDIR)/neap
+
+clean:
+	rm -rf $(B)

@@ -1,0 +1,118 @@
+--- neap: deep learning for Lua. What is written in Lua of the main table.
+-- `require "neap"` returns the table of the C functions, completed here.
+
+local neap = require "neap"
+local Tensor = neap.Tensor
+
+neap.nn.functional = neap._functional
+neap.nn.init = neap._init
+neap._functional, neap._init = nil, nil
+
+local starts = neap.nn.init
+starts.uniform_, starts.normal_ = Tensor.uniform_, Tensor.normal_
+starts.constant_ = Tensor.fill_
+function starts.zeros_(w) return w:fill_(0) end
+function starts.ones_(w) return w:fill_(1) end
+
+-- Calls f(...) and closes the guard however it ends.
+local function guarded(guard, f, ...)
+  local _ <close> = guard
+  return f(...)
+end
+
+local mode_meta = {}
+function mode_meta.__close(self) neap.set_grad_enabled(self.before) end
+
+--- Stops recording: for a function, `no_grad(f, ...)`, or for the rest of a
+-- block, `local ng <close> = neap.no_grad()`.
+function neap.no_grad(f, ...)
+  local guard = setmetatable({before = neap.set_grad_enabled(false)},
+                             mode_meta)
+  if f == nil then return guard end
+  return guarded(guard, f, ...)
+end
+
+--- Records again inside a `no_grad`, in the same two forms.
+function neap.enable_grad(f, ...)
+  local guard = setmetatable({before = neap.set_grad_enabled(true)},
+                             mode_meta)
+  if f == nil then return guard end
+  return guarded(guard, f, ...)
+end
+
+local function keep_results(scope, ...)
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if neap.is_tensor(value) then scope:keep(value) end
+  end
+  return ...
+end
+
+local function scoped(scope, f, ...)
+  local _ <close> = scope
+  return keep_results(scope, f(scope, ...))
+end
+
+--- Frees what is made inside, except what is returned or kept by
+-- `s:keep(t)`: `local s <close> = neap.scope()`, or `neap.scope(f, ...)`,
+-- which calls f(s, ...). Parameters, gradients and states of optimisers
+-- never belong to a scope.
+function neap.scope(f, ...)
+  local scope = neap._open_scope()
+  if f == nil then return scope end
+  return scoped(scope, f, ...)
+end
+
+local handle_meta = neap._tensor_meta
+neap._tensor_meta = nil
+
+--- True if a value is a tensor.
+function neap.is_tensor(value)
+  return getmetatable(value) == handle_meta.__metatable
+end
+
+-- Lua calls this with its operand twice.
+handle_meta.__unm = function(x) return x:neg() end
+
+-- for i, row in pairs(x), for row in x:rows()
+local function next_row(x, i)
+  if i < #x then return i + 1, x[i + 1] end
+end
+handle_meta.__pairs = function(x) return next_row, x, 0 end
+
+--- Iterates over the slices of dimension 1.
+function Tensor.rows(x)
+  local i = 0
+  return function()
+    if i < #x then
+      i = i + 1
+      return x[i]
+    end
+  end
+end
+
+--- Saves tensors by name, and metadata (strings by name), as safetensors.
+-- The file is replaced as a whole or not at all.
+function neap.save(path, tensors, metadata)
+  local names, values, keys, texts = {}, {}, {}, {}
+  for name in pairs(tensors) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do values[i] = tensors[name] end
+  for key in pairs(metadata or {}) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for i, key in ipairs(keys) do texts[i] = metadata[key] end
+  neap._save(path, names, values, keys, texts)
+end
+
+require "neap.module"
+require "neap.optimizer"
+require "neap.check"
+
+-- Submodules load when they are first used: neap.data is neap.data's table.
+local submodules = {data = true, progress = true}
+setmetatable(neap, {__index = function(self, name)
+  if not submodules[name] then return nil end
+  local module = require("neap." .. name)
+  rawset(self, name, module)
+  return module
+end})

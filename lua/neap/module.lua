@@ -1,0 +1,316 @@
+--- Modules: what is written in Lua of neap.nn.
+
+local neap = require "neap"
+local json = require "neap.json"
+local nn = neap.nn
+local Module = nn.Module
+
+local module_meta = neap._module_meta
+neap._module_meta = nil
+
+--- True if a value is a module.
+function nn.is_module(value) return getmetatable(value) == module_meta end
+
+local classes = {}          -- of this state, by name: those that extend
+
+--- A class of layers: `local Block = nn.Module:extend "Block"`, with
+-- `Block:init(...)` and `Block:forward(x)`. The name is how files find it.
+function Module:extend(name)
+  if type(name) ~= "string" or name == "" then
+    error("extend: expected a name, as in nn.Module:extend \"Block\"", 2)
+  end
+  local class = setmetatable({_name = name},
+                             {__index = self, __call = Module._construct})
+  classes[name] = class
+  return class
+end
+
+function Module:eval() return self:train(false) end
+
+-- A list without what appears a second time (shared parameters).
+local function unique(names, values, kinds, kind)
+  local seen, list, paths = {}, {}, {}
+  for i, value in ipairs(values) do
+    if (not kind or kinds[i] == kind) and not seen[value] then
+      seen[value] = true
+      list[#list + 1] = value
+      paths[#paths + 1] = names[i]
+    end
+  end
+  return list, paths
+end
+
+local function iterate(list, paths)
+  local i = 0
+  return function()
+    i = i + 1
+    if list[i] then return paths[i], list[i] end
+  end
+end
+
+--- A list of all parameters, each once.
+function Module:parameters()
+  local names, values, kinds = self:_tensors()
+  return (unique(names, values, kinds, "parameter"))
+end
+
+--- Iterates over name, parameter.
+function Module:named_parameters()
+  local names, values, kinds = self:_tensors()
+  return iterate(unique(names, values, kinds, "parameter"))
+end
+
+--- A list of all buffers, each once.
+function Module:buffers()
+  local names, values, kinds = self:_tensors()
+  return (unique(names, values, kinds, "buffer"))
+end
+
+--- Iterates over name, buffer.
+function Module:named_buffers()
+  local names, values, kinds = self:_tensors()
+  return iterate(unique(names, values, kinds, "buffer"))
+end
+
+--- A list of the modules one level below.
+function Module:children()
+  local _, values = self:_children()
+  return values
+end
+
+--- Iterates over name, module of the level below.
+function Module:named_children()
+  local names, values = self:_children()
+  return iterate(values, names)
+end
+
+--- A list of this module and all below it, each once.
+function Module:modules()
+  local names, values = self:_modules()
+  return (unique(names, values))
+end
+
+--- Iterates over name, module; this one is named "".
+function Module:named_modules()
+  return iterate(unique(self:_modules()))
+end
+
+--- Calls f(module) for all below it, then for itself.
+function Module:apply(f)
+  for _, child in ipairs(self:children()) do child:apply(f) end
+  f(self)
+  return self
+end
+
+function Module:zero_grad()
+  for _, p in ipairs(self:parameters()) do p.grad = nil end
+end
+
+--- Freezes (false) or thaws all parameters.
+function Module:requires_grad_(on)
+  for _, p in ipairs(self:parameters()) do p.requires_grad = on ~= false end
+  return self
+end
+
+--- All parameters and buffers by name: the tensors themselves, no copies.
+function Module:state_dict()
+  local names, values = self:_tensors()
+  local state = {}
+  for i, name in ipairs(names) do state[name] = values[i] end
+  return state
+end
+
+local function shape_text(t) return table.concat(t.shape, "x") end
+
+-- The first ten of a sorted list, and how many there are.
+local function some(list)
+  table.sort(list)
+  local text = table.concat(list, ", ", 1, math.min(#list, 10))
+  if #list > 10 then text = text .. (", ... (%d in all)"):format(#list) end
+  return text
+end
+
+local function compare_states(own, given)
+  local missing, left, shapes = {}, {}, {}
+  for name, t in pairs(own) do
+    local other = given[name]
+    if other == nil then missing[#missing + 1] = name
+    elseif not neap.is_tensor(other) then
+      error(("load_state_dict: '%s' is a %s, not a tensor")
+            :format(name, type(other)), 3)
+    elseif shape_text(t) ~= shape_text(other) then
+      shapes[#shapes + 1] = ("%s is %s, expected %s")
+        :format(name, shape_text(other), shape_text(t))
+    end
+  end
+  for name in pairs(given) do
+    if own[name] == nil then left[#left + 1] = name end
+  end
+  return missing, left, shapes
+end
+
+--- Copies tensors by name into this module. Everything is compared first:
+-- what is missing, left over or of another shape is an error that lists it,
+-- and nothing is loaded. With `strict = false` names may be missing or left
+-- over.
+function Module:load_state_dict(given, options)
+  local strict = not options or options.strict ~= false
+  local own = self:state_dict()
+  local missing, left, shapes = compare_states(own, given)
+  local complaints = {}
+  if strict and #missing > 0 then
+    complaints[#complaints + 1] = "missing: " .. some(missing)
+  end
+  if strict and #left > 0 then
+    complaints[#complaints + 1] = "left over: " .. some(left)
+  end
+  if #shapes > 0 then
+    complaints[#complaints + 1] = "mis-shaped: " .. some(shapes)
+  end
+  if #complaints > 0 then
+    error("load_state_dict: nothing was loaded; " ..
+          table.concat(complaints, "; "), 2)
+  end
+  neap.no_grad(function()
+    for name, t in pairs(own) do
+      if given[name] then t:copy_(given[name]) end
+    end
+  end)
+  return self
+end
+
+-- Constructor arguments as plain data for a file.
+local describe
+
+local function describe_value(value, path, where)
+  local kind = type(value)
+  if kind == "table" then
+    local copy = {}
+    for key, item in pairs(value) do
+      if type(key) ~= "string" and math.type(key) ~= "integer" then
+        error(("save: %s has the key %s in argument %s, which a file cannot "
+               .. "hold"):format(path, tostring(key), where), 0)
+      end
+      copy[key] = describe_value(item, path, where)
+    end
+    return copy
+  elseif kind == "number" or kind == "string" or kind == "boolean" then
+    return value
+  elseif nn.is_module(value) then
+    return describe(value, path)
+  end
+  error(("save: argument %s of %s is a %s; a file holds numbers, strings, " ..
+         "booleans, tables and modules"):format(where, path, kind), 0)
+end
+
+function describe(module, path)
+  local name, options = module:_options()
+  local out = {class = name}
+  local label = path == "" and name or ("%s (%s)"):format(path, name)
+  if options and next(options) == nil and #module > 0 then options = nil end
+  if options then
+    out.options = options
+  elseif module._arguments then
+    out.arguments = {n = module._arguments.n}
+    for i = 1, module._arguments.n do
+      local value = module._arguments[i]
+      if value ~= nil then
+        out.arguments[tostring(i)] = describe_value(value, label, i)
+      end
+    end
+  else
+    out.modules = {}
+    for i, child in ipairs(module:children()) do
+      out.modules[i] = describe(child, (path == "" and "" or path .. ".")
+                                       .. (i - 1))
+    end
+  end
+  return out
+end
+
+--- Saves the layer tree and all parameters and buffers in one file of
+-- data. A layer written in Lua is kept as the name of its class and the
+-- arguments of its constructor.
+function Module:save(path)
+  local ok, tree = pcall(describe, self, "")
+  if not ok then error(tree, 2) end
+  neap.save(path, self:state_dict(), {
+    ["neap.version"] = neap._VERSION,
+    ["neap.module"] = json.encode(tree)
+  })
+end
+
+local build
+
+local function build_value(value)
+  if type(value) ~= "table" then return value end
+  if type(value.class) == "string" then return build(value) end
+  local copy = {}
+  for key, item in pairs(value) do
+    copy[math.tointeger(tonumber(key)) or key] = build_value(item)
+  end
+  return copy
+end
+
+function build(tree)
+  local name = tree.class
+  local class = classes[name] or nn[name]
+  if type(class) ~= "table" or not class._layer then
+    error(("the model has a layer of class '%s', which is not known here: " ..
+           "require the file that defines it (nn.Module:extend \"%s\")")
+          :format(tostring(name), tostring(name)), 0)
+  end
+  if tree.arguments then
+    local arguments = build_value(tree.arguments)
+    return class(table.unpack(arguments, 1, arguments.n or 0))
+  elseif tree.modules then
+    local modules = {}
+    for i, child in ipairs(tree.modules) do modules[i] = build(child) end
+    return class(modules)
+  end
+  return class(tree.options or {})
+end
+
+--- Builds the module that `module:save(path)` wrote.
+function nn.load(path)
+  local state, metadata = neap.load(path)
+  local text = metadata["neap.module"]
+  if not text then
+    error(("load: %s holds tensors but no module; use neap.load and " ..
+           "load_state_dict"):format(path), 2)
+  end
+  local ok, result = pcall(function()
+    local module = build(neap._json_decode(text, path))
+    for name, p in module:named_parameters() do
+      if state[name] and state[name].dtype ~= p.dtype then
+        module:to(state[name].dtype)
+        break
+      end
+    end
+    return module:load_state_dict(state)
+  end)
+  if not ok then error(("load: %s: %s"):format(path, result), 2) end
+  return result
+end
+
+-- One line for a layer, a block for a tree.
+local function print_module(module, indent)
+  local name, options = module:_options()
+  local parts = {}
+  for key, value in pairs(options or {}) do
+    parts[#parts + 1] = key .. "=" .. tostring(value)
+  end
+  table.sort(parts)
+  local lines = {name .. "(" .. table.concat(parts, ", ")}
+  local names, children = module:_children()
+  if #children == 0 then return lines[1] .. ")" end
+  for i, child in ipairs(children) do
+    lines[#lines + 1] = ("%s  (%s): %s")
+      :format(indent, names[i], print_module(child, indent .. "  "))
+  end
+  return table.concat(lines, "\n") .. "\n" .. indent .. ")"
+end
+
+module_meta.__tostring = function(m) return print_module(m, "") end
+
+return nn

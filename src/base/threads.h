@@ -1,0 +1,26 @@
+/*
+** One pool of threads for a runtime. Idle threads sleep; small work never
+** wakes one; a child after fork works alone.
+*/
+#ifndef nx_threads_h
+#define nx_threads_h
+
+#include "base/memory.h"
+
+typedef struct nx_pool nx_pool;
+typedef void nx_job (void *arg, int64_t i);
+
+/* 'threads' counts the caller; 0: one for each processor. */
+nx_pool *nx_pool_new (nx_account *m, int threads);
+void nx_pool_free (nx_account *m, nx_pool *p);
+
+int nx_pool_threads (const nx_pool *p);
+void nx_pool_set_threads (nx_pool *p, int threads);
+
+/*
+** Runs job(arg, 0) ... job(arg, n - 1), in any order, on any threads, and
+** returns when all are done. Jobs must not depend on each other.
+*/
+void nx_parallel (nx_pool *p, int64_t n, nx_job *job, void *arg);
+
+#endif

@@ -1,0 +1,103 @@
+-- Collects descriptors, so that nothing is listed by hand.
+--
+--   lua gather.lua SOURCE-FOLDER OUTPUT-FOLDER
+--
+-- Reads the C files of op/, nn/ and optim/ and writes
+--   ops.h      prototypes of the functions marked OPFN, and descriptors
+--   ops.c      the list of operations, nx_ops
+--   layers.c   the list of layers, nx_layers
+--   optims.c   the list of optimisers, nx_optims
+
+local source, output = arg[1], arg[2]
+
+-- The paths of a folder's C files, sorted: the same build everywhere.
+local function files(folder)
+  local list = {}
+  local pipe = assert(io.popen(("ls %s/%s/*.c"):format(source, folder)))
+  for path in pipe:lines() do list[#list + 1] = path end
+  pipe:close()
+  table.sort(list)
+  return list
+end
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- Leaves a file alone that would not change, so that make does nothing.
+local function write(name, text)
+  local path = output .. "/" .. name
+  local old = io.open(path)
+  if old then
+    local same = old:read "a" == text
+    old:close()
+    if same then return end
+  end
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- Names of the descriptors 'const KIND KIND_name = {' of a folder.
+local function descriptors(folder, kind)
+  local found = {}
+  for _, path in ipairs(files(folder)) do
+    local text = read(path)
+    for name in text:gmatch("\nconst " .. kind .. " " .. kind ..
+                            "_([%w_]+) = {") do
+      found[#found + 1] = name
+    end
+    -- families written by a macro: '#define M(id...) ... nx_op_##id', used
+    -- at the start of a line
+    for macro, body in text:gmatch("\n#define (%u+)%(id[^\n]*\n(.-[^\\])\n") do
+      if body:find(kind .. "_##id", 1, true) then
+        for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
+          found[#found + 1] = id
+        end
+      end
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+local function list_file(kind, header, names)
+  local out = {('/* Made by src/gen/gather.lua. */\n#include "%s"\n')
+               :format(header)}
+  for _, name in ipairs(names) do
+    out[#out + 1] = ("extern const %s %s_%s;"):format(kind, kind, name)
+  end
+  out[#out + 1] = ("const %s *const %ss[] = {"):format(kind, kind)
+  for _, name in ipairs(names) do
+    out[#out + 1] = ("  &%s_%s,"):format(kind, name)
+  end
+  out[#out + 1] = "  NULL\n};\n"
+  return table.concat(out, "\n")
+end
+
+local function prototypes(names)
+  local out = {'/* Made by src/gen/gather.lua. */', '#ifndef nx_gen_ops_h',
+               '#define nx_gen_ops_h', '#include "grad/op.h"',
+               '#include "op/broadcast.h"', '#include "op/slice.h"'}
+  for _, path in ipairs(files "op") do
+    for head in read(path):gmatch "\nOPFN ([^{]-)%s*{" do
+      out[#out + 1] = head .. ";"
+    end
+  end
+  for _, name in ipairs(names) do
+    out[#out + 1] = "extern const nx_op nx_op_" .. name .. ";"
+  end
+  out[#out + 1] = "#endif\n"
+  return table.concat(out, "\n")
+end
+
+local ops = descriptors("op", "nx_op")
+write("ops.h", prototypes(ops))
+write("ops.c", list_file("nx_op", "grad/op.h", ops))
+write("layers.c", list_file("nx_layer", "nn/module.h",
+                            descriptors("nn", "nx_layer")))
+write("optims.c", list_file("nx_optim", "optim/optimizer.h",
+                            descriptors("optim", "nx_optim")))

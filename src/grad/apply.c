@@ -1,0 +1,285 @@
+/*
+** Applying an operation: check, make results, compute, record.
+*/
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "grad/op.h"
+#include "grad/tape.h"
+
+#define SMALL 12               /* inputs and outputs without a heap block */
+
+
+const nx_op *nx_op_named (const char *name) {
+  for (const nx_op *const *p = nx_ops; *p != NULL; p++)
+    if (strcmp((*p)->name, name) == 0) return *p;
+  return NULL;
+}
+
+
+static size_t name_length (const char *p) { return strcspn(p, " "); }
+
+static const char *name_next (const char *p) {
+  p += name_length(p);
+  return p + (*p == ' ');
+}
+
+
+int nx_names_count (const char *names, int *optional, int *list) {
+  int n = 0;
+  *optional = *list = 0;
+  for (; *names; names = name_next(names), n++) {
+    char last = names[name_length(names) - 1];
+    if (last == '?' || last == '~') (*optional)++;
+    if (last == '*') *list = 1;
+  }
+  return n;
+}
+
+
+const char *nx_names_at (const char *names, int i, char *out) {
+  size_t n;
+  for (; i > 0; i--) names = name_next(names);
+  n = strcspn(names, " ?*~");
+  if (n > 31) n = 31;
+  memcpy(out, names, n);
+  out[n] = '\0';
+  return out;
+}
+
+
+int nx_names_find (const char *names, const char *name) {
+  size_t n = strlen(name);
+  for (int i = 0; names && *names; names = name_next(names), i++)
+    if (strcspn(names, " ?*~") == n && memcmp(names, name, n) == 0) return i;
+  return -1;
+}
+
+
+int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
+                const char *fmt, ...) {
+  char text[400];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof(text), fmt, ap);
+  va_end(ap);
+  return nx_fail(C, status, "%s: %s", n->op->name, text);
+}
+
+
+int nx_want_float (nx_ctx *C, const nx_node *n, int i) {
+  char name[32];
+  const nx_tensor *t = n->in[i];
+  if (nx_is_float(t->dtype)) return 0;
+  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, expected float32 or "
+                    "float64 (use %s:to(\"float32\"))",
+                    nx_names_at(n->op->inputs, i, name),
+                    nx_dtype_name(t->dtype), name);
+}
+
+
+int nx_want_whole (nx_ctx *C, const nx_node *n, int i) {
+  char name[32];
+  const nx_tensor *t = n->in[i];
+  if (t->dtype == NEAP_I64 || t->dtype == NEAP_I32 || t->dtype == NEAP_U8)
+    return 0;
+  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, expected integers (use "
+                    "%s:to(\"int64\"))",
+                    nx_names_at(n->op->inputs, i, name),
+                    nx_dtype_name(t->dtype), name);
+}
+
+
+/*
+** The result in place is the first input itself, seen anew: types and
+** shapes must agree.
+*/
+static nx_tensor *out_inplace (nx_ctx *C, nx_node *n, int dtype, int ndim,
+                               const int64_t *shape) {
+  nx_tensor *x = n->in[0];
+  char xt[NX_SHAPE_TEXT], yt[NX_SHAPE_TEXT];
+  if (ndim != x->ndim ||
+      memcmp(shape, x->shape, (size_t)ndim * sizeof(*shape)) != 0) {
+    nx_op_fail(C, n, NEAP_ESHAPE, "the result is %s, but x, which it would "
+               "replace, is %s", nx_shape_text(ndim, shape, yt),
+               nx_shape_of(x, xt));
+    return NULL;
+  }
+  if (dtype != x->dtype) {
+    nx_op_fail(C, n, NEAP_EDTYPE, "the result is %s, but x, which it would "
+               "replace, is %s", nx_dtype_name(dtype),
+               nx_dtype_name(x->dtype));
+    return NULL;
+  }
+  for (int d = 0; d < x->ndim; d++)
+    if (x->stride[d] == 0 && x->shape[d] > 1) {
+      nx_op_fail(C, n, NEAP_ESHAPE, "x is expanded: several of its elements "
+                 "are the same memory, so it cannot be changed in place");
+      return NULL;
+    }
+  return nx_alias(C, x);
+}
+
+
+nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
+                   const int64_t *shape) {
+  nx_tensor *y = n->inplace && i == 0
+                 ? out_inplace(C, n, dtype, ndim, shape)
+                 : nx_header(C, dtype, ndim, shape);
+  n->out[i] = y;
+  if (i >= n->nout) n->nout = i + 1;
+  return y;
+}
+
+
+nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t) {
+  return nx_out(C, n, i, t->dtype, t->ndim, t->shape);
+}
+
+
+static int check_inputs (nx_ctx *C, const nx_node *n) {
+  const char *p = n->op->inputs;
+  char name[32];
+  for (int i = 0; *p; p = name_next(p), i++) {
+    char last = p[name_length(p) - 1];
+    if (last == '*') return 0;
+    if (i < n->nin && n->in[i] != NULL) {
+      if (nx_is_storage_only(n->in[i]->dtype) &&
+          strcmp(n->op->name, "to") != 0)
+        return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, which is for "
+                          "storage only (use %s:to(\"float32\"))",
+                          nx_names_at(n->op->inputs, i, name),
+                          nx_dtype_name(n->in[i]->dtype), name);
+    }
+    else if (last != '?')
+      return nx_op_fail(C, n, NEAP_EARG, "%s is missing",
+                        nx_names_at(n->op->inputs, i, name));
+  }
+  return 0;
+}
+
+
+static int recorded (const nx_ctx *C, const nx_node *n) {
+  if (!C->recording || (n->op->flags & NX_NOGRAD)) return 0;
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i] && n->in[i]->link && nx_requires(n->in[i])) return 1;
+  return 0;
+}
+
+
+/*
+** A change in place over an input that the gradient reads: the tape gets
+** a copy of what it was.
+*/
+static nx_tensor *copy_for_tape (nx_ctx *C, nx_tensor *x) {
+  nx_tensor *old = nx_new_like(C, x);
+  if (old == NULL || nx_copy(C, old, x)) return NULL;
+  return old;
+}
+
+
+static int compute (nx_ctx *C, nx_node *n) {
+  for (int i = 0; i < n->nout; i++) {
+    nx_tensor *y = n->out[i];
+    if (y == NULL) return nx_status(C);
+    if (y->store == NULL && nx_materialize(C, y)) return nx_status(C);
+  }
+  if (n->op->forward != NULL) {
+    int recording = C->recording;
+    C->recording = 0;              /* operations inside are not on the tape */
+    n->op->forward(C, n);
+    C->recording = recording;
+  }
+  return nx_status(C);
+}
+
+
+/*
+** Random operations take their part of the context's stream, unless the
+** caller gave one.
+*/
+static void draw (nx_ctx *C, const nx_node *n) {
+  const nx_field *f = n->op->fields;
+  nx_draw *d;
+  while (f->kind != NX_KIND_DRAW) f++;
+  d = (nx_draw *)((char *)n->a + f->offset);
+  if (n->out[0] && d->counter == NX_NOT_DRAWN)
+    *d = nx_reserve(&C->random, (uint64_t)n->out[0]->len);
+}
+
+
+static int run (nx_ctx *C, nx_node *n) {
+  nx_tensor *x = n->in[0], *old = NULL;
+  int record;
+  if (check_inputs(C, n) || n->op->shape(C, n)) return nx_status(C);
+  record = recorded(C, n);
+  if (n->op->flags & NX_RANDOM) draw(C, n);
+  if (n->inplace) {
+    if (nx_check_inplace(C, n)) return nx_status(C);
+    if (record && nx_names_find(nx_saves(n), "x") >= 0 &&
+        (old = copy_for_tape(C, x)) == NULL)
+      return nx_status(C);
+  }
+  if (compute(C, n)) return nx_status(C);
+  if (n->inplace) {
+    x->store->version++;
+    n->out[0] = x;                          /* the same tensor goes on */
+    if (old) {
+      old->link = NULL;
+      n->in[0] = old;
+    }
+  }
+  if (record) {
+    nx_tensor *was = n->in[0];
+    int status;
+    if (old) {                              /* the copy stands for x */
+      old->link = x->link;
+      status = nx_record(C, n);
+      old->link = NULL;
+    }
+    else status = nx_record(C, n);
+    n->in[0] = was;
+    return status;
+  }
+  return nx_status(C);
+}
+
+
+int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
+                  nx_tensor *const *in, int inplace, int room,
+                  nx_tensor **out) {
+  nx_tensor *ins[SMALL], *outs[SMALL];
+  nx_node n;
+  size_t block = 0, mark = nx_push(C);
+  if (nx_status(C)) return -1;
+  memset(&n, 0, sizeof(n));
+  memset(outs, 0, sizeof(outs));
+  n.op = op;
+  n.a = args;
+  n.nin = nin;
+  n.in = ins;
+  n.out = outs;
+  n.inplace = inplace;
+  if (nin > SMALL) {
+    block = (size_t)nin * sizeof(*n.in);
+    n.in = nx_alloc(C, block);
+    if (n.in == NULL) return -1;
+  }
+  if (nin > 0) memcpy(n.in, in, (size_t)nin * sizeof(*n.in));
+  if (nin == 0) ins[0] = NULL;
+  run(C, &n);
+  if (block) nx_free(C, n.in, block);
+  if (nx_status(C)) {
+    nx_pop(C, mark, NULL);
+    return -1;
+  }
+  for (int i = 0; i < n.nout && i < room; i++) out[i] = outs[i];
+  return n.nout < room ? n.nout : room;
+}
+
+
+nx_tensor *nx_apply (nx_ctx *C, const nx_op *op, void *args, int nin,
+                     nx_tensor *const *in) {
+  nx_tensor *y = NULL;
+  return nx_apply_all(C, op, args, nin, in, 0, 1, &y) > 0 ? y : NULL;
+}

@@ -1,0 +1,371 @@
+/*
+** Gradients, back along the tape.
+**
+** Two walks, both with lists on the heap instead of recursion. The first
+** finds the nodes that matter and counts for each how many of its users
+** will send it a gradient; the second runs a node when all have.
+*/
+#include <string.h>
+#include "grad/tape.h"
+
+void nx_node_forget (nx_ctx *C, nx_node *n);
+
+/* A growing list of nodes. */
+typedef struct nodes {
+  nx_node **v;
+  size_t n, room;
+} nodes;
+
+typedef struct pass {
+  nx_ctx *C;
+  nodes seen, ready;
+  const nx_op *add;            /* gradients of one tensor are added */
+  int flags;
+  int nx;                      /* the inputs asked for, or 0 */
+  nx_tensor *const *x;
+  nx_tensor **gx;              /* their gradients, kept */
+  uint64_t mark;
+} pass;
+
+
+static int list_add (nx_ctx *C, nodes *l, nx_node *n) {
+  if (l->n == l->room) {
+    size_t room = l->room ? l->room * 2 : 64;
+    nx_node **v = nx_realloc(C, l->v, l->room * sizeof(*v),
+                             room * sizeof(*v));
+    if (v == NULL) return nx_status(C);
+    l->v = v;
+    l->room = room;
+  }
+  l->v[l->n++] = n;
+  return 0;
+}
+
+static void list_free (nx_ctx *C, nodes *l) {
+  nx_free(C, l->v, l->room * sizeof(*l->v));
+}
+
+
+static int see (pass *p, nx_node *n) {
+  if (n->mark == p->mark) return 0;
+  n->mark = p->mark;
+  n->waits = 0;
+  if (list_add(p->C, &p->seen, n)) return nx_status(p->C);
+  n->refs++;
+  return list_add(p->C, &p->ready, n);
+}
+
+
+static int find_nodes (pass *p) {
+  while (p->ready.n > 0) {
+    nx_node *n = p->ready.v[--p->ready.n];
+    if (n->spent)
+      return nx_fail(p->C, NEAP_EGRAD, "backward: the graph was freed by a "
+                     "backward before (its '%s'); pass retain_graph = true "
+                     "there to use it twice", n->op->name);
+    for (int i = 0; i < n->nin; i++) {
+      nx_node *from = n->edge[i].node;
+      if (from == NULL) continue;
+      if (see(p, from)) return nx_status(p->C);
+      from->waits++;
+    }
+  }
+  return 0;
+}
+
+
+/*
+** *sum += g. A first gradient is taken as it is: it is changed in place
+** only where nobody else can see it, or where it is 'ours' to change.
+*/
+static int gather (pass *p, nx_tensor **sum, nx_tensor *g, int ours) {
+  nx_ctx *C = p->C;
+  nx_tensor *in[2], *y = NULL;
+  int create = p->flags & NX_CREATE_GRAPH, alone;
+  struct { int64_t unused[16]; } args;
+  if (*sum == NULL) {
+    *sum = nx_keep(g);
+    return 0;
+  }
+  in[0] = *sum;
+  in[1] = g;
+  memset(&args, 0, sizeof(args));
+  nx_fields_default(C, p->add->fields, &args);
+  alone = !create && (ours || ((*sum)->refs == 1 && (*sum)->store &&
+          atomic_load(&(*sum)->store->refs) == 1 && nx_is_dense(*sum)));
+  if (nx_apply_all(C, p->add, &args, 2, in, alone, 1, &y) < 0)
+    return nx_status(C);
+  if (y != *sum) {
+    nx_keep(y);
+    nx_unref(*sum);
+    *sum = y;
+  }
+  return 0;
+}
+
+
+/*
+** The gradient of a leaf: kept between passes, so it must be a block of
+** its own.
+*/
+static int give_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
+  nx_ctx *C = p->C;
+  nx_trace *t = nx_trace_of(leaf);
+  if (p->nx > 0) {
+    for (int i = 0; i < p->nx; i++)
+      if (p->x[i] == leaf && gather(p, &p->gx[i], g, 0)) return nx_status(C);
+    return 0;
+  }
+  if (t == NULL || !t->requires) return 0;
+  if (t->grad == NULL) {
+    int ours = g->refs == 1 && g->store && nx_is_dense(g) &&
+               atomic_load(&g->store->refs) == 1;
+    if (!ours && !(p->flags & NX_CREATE_GRAPH)) {
+      nx_tensor *copy = nx_new_like(C, g);
+      if (copy == NULL || nx_copy(C, copy, g)) return nx_status(C);
+      g = copy;
+    }
+    return nx_set_grad(C, leaf, g);
+  }
+  if (gather(p, &t->grad, g, 1)) return nx_status(C);
+  t->grad->flags |= NX_HELD;
+  return 0;
+}
+
+
+static int give_node (pass *p, nx_node *to, int out, nx_tensor *g) {
+  return gather(p, &to->gy[out], g, 0);
+}
+
+
+static int check_saved (nx_ctx *C, const nx_node *n) {
+  char name[32];
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i] && n->in[i]->store &&
+        n->in[i]->store->version != n->edge[i].version)
+      return nx_fail(C, NEAP_EGRAD, "backward: '%s' needs its input %s as it "
+                     "was, but it was changed in place since", n->op->name,
+                     nx_names_at(n->op->inputs, i, name));
+  for (int i = 0; i < n->nout; i++)
+    if (n->out[i] && n->out[i]->store &&
+        n->out[i]->store->version != n->out_version[i])
+      return nx_fail(C, NEAP_EGRAD, "backward: '%s' needs its result as it "
+                     "was, but it was changed in place since", n->op->name);
+  return 0;
+}
+
+
+/*
+** Gradients of results that nobody used are zeros.
+*/
+static int complete (nx_ctx *C, nx_node *n) {
+  for (int i = 0; i < n->nout; i++) {
+    nx_tensor *y = n->out[i];
+    if (n->gy[i] != NULL || !nx_is_float(y->dtype)) continue;
+    n->gy[i] = nx_keep(nx_zeros(C, y->dtype, y->ndim, y->shape));
+    if (nx_status(C)) return nx_status(C);
+  }
+  return 0;
+}
+
+
+/*
+** With 'create_graph' a saved result must be on the tape again, as the
+** result of this node.
+*/
+static int reconnect (nx_ctx *C, nx_node *n) {
+  for (int i = 0; i < n->nout; i++) {
+    nx_tensor *y = n->out[i], *again;
+    nx_trace *t;
+    if (y == NULL || y->store == NULL || !nx_is_float(y->dtype)) continue;
+    again = nx_alias(C, y);
+    if (again == NULL || nx_require(C, again, 1)) return nx_status(C);
+    t = nx_trace_of(again);
+    t->requires = 0;
+    t->node = n;
+    t->out = i;
+    n->refs++;
+    nx_keep(again);
+    nx_unref(y);
+    n->out[i] = again;
+  }
+  return 0;
+}
+
+static void disconnect (nx_ctx *C, nx_node *n) {
+  for (int i = 0; i < n->nout; i++) {
+    nx_tensor *y = n->out[i], *plain;
+    if (y == NULL || y->link == NULL) continue;
+    plain = nx_keep(nx_alias(C, y));
+    if (plain == NULL) {                 /* no memory: drop what it saved */
+      n->spent = 1;
+      n->out[i] = NULL;
+    }
+    else n->out[i] = plain;
+    nx_unref(y);
+  }
+}
+
+
+static int differentiate (pass *p, nx_node *n, nx_tensor **gx) {
+  nx_ctx *C = p->C;
+  int create = p->flags & NX_CREATE_GRAPH, status;
+  if (check_saved(C, n) || complete(C, n)) return nx_status(C);
+  if (n->op->fused && !create) return n->op->fused(C, n, n->gy, gx);
+  if (n->op->grad == NULL)
+    return nx_fail(C, NEAP_EGRAD, create ? "backward: '%s' has no second "
+                   "derivative" : "backward: '%s' has no gradient",
+                   n->op->name);
+  if (!create) return n->op->grad(C, n, n->gy, gx);
+  if (reconnect(C, n)) return nx_status(C);
+  status = n->op->grad(C, n, n->gy, gx);
+  disconnect(C, n);
+  return status;
+}
+
+
+#define SMALL 16
+
+static int run_node (pass *p, nx_node *n) {
+  nx_ctx *C = p->C;
+  nx_tensor *small[SMALL], **gx = small;
+  size_t block = (size_t)n->nin * sizeof(*gx);
+  if (n->nin > SMALL && (gx = nx_alloc(C, block)) == NULL)
+    return nx_status(C);
+  memset(gx, 0, block);
+  differentiate(p, n, gx);
+  for (int i = 0; i < n->nin && nx_status(C) == 0; i++) {
+    if (gx[i] == NULL || !n->wants[i]) continue;
+    if (n->edge[i].node) give_node(p, n->edge[i].node, n->edge[i].out, gx[i]);
+    else if (n->edge[i].leaf) give_leaf(p, n->edge[i].leaf, gx[i]);
+  }
+  if (gx != small) nx_free(C, gx, block);
+  for (int i = 0; i < n->nout; i++) {
+    nx_unref(n->gy[i]);
+    n->gy[i] = NULL;
+  }
+  return nx_status(C);
+}
+
+
+/*
+** The gradient of a node's results is complete: also those of tensors in
+** between may be wanted.
+*/
+static int give_inner (pass *p, nx_node *n) {
+  for (int i = 0; i < p->nx; i++) {
+    nx_trace *t = nx_trace_of(p->x[i]);
+    if (t && t->node == n && n->gy[t->out] &&
+        gather(p, &p->gx[i], n->gy[t->out], 0)) return nx_status(p->C);
+  }
+  return 0;
+}
+
+
+static int run_ready (pass *p) {
+  nx_ctx *C = p->C;
+  while (p->ready.n > 0 && nx_status(C) == 0) {
+    nx_node *n = p->ready.v[--p->ready.n];
+    size_t mark = nx_push(C);
+    int any = 0;
+    for (int i = 0; i < n->nout; i++) any |= n->gy[i] != NULL;
+    if (any && p->nx > 0) give_inner(p, n);
+    if (any) run_node(p, n);
+    nx_pop(C, mark, NULL);
+    if (nx_status(C)) break;
+    for (int i = n->nin - 1; i >= 0; i--) {
+      nx_node *from = n->edge[i].node;
+      if (from != NULL && --from->waits == 0 &&
+          list_add(C, &p->ready, from)) break;
+    }
+    if (!(p->flags & NX_RETAIN_GRAPH)) nx_node_forget(C, n);
+  }
+  return nx_status(C);
+}
+
+
+static int seed (pass *p, nx_tensor *root, nx_tensor *g) {
+  nx_ctx *C = p->C;
+  nx_trace *t = nx_trace_of(root);
+  char text[NX_SHAPE_TEXT], other[NX_SHAPE_TEXT];
+  if (!nx_requires(root))
+    return nx_fail(C, NEAP_EGRAD, "backward: this tensor was not computed "
+                   "from any that wants a gradient");
+  if (g == NULL) {
+    if (root->len != 1)
+      return nx_fail(C, NEAP_EGRAD, "backward: the tensor is %s; without a "
+                     "gradient for it, it must have one element",
+                     nx_shape_of(root, text));
+    g = nx_new_like(C, root);
+    if (g == NULL) return nx_status(C);
+    nx_put_number(g, g->data, 1);
+  }
+  else if (!nx_same_shape(root, g))
+    return nx_fail(C, NEAP_ESHAPE, "backward: the tensor is %s, but its "
+                   "gradient is %s", nx_shape_of(root, text),
+                   nx_shape_of(g, other));
+  else if (root->dtype != g->dtype) g = nx_typed(C, g, root->dtype);
+  if (g == NULL) return nx_status(C);
+  if (t->node == NULL) {
+    if (p->nx == 0 && (g = nx_alias(C, g)) == NULL) return nx_status(C);
+    return give_leaf(p, root, g);
+  }
+  return give_node(p, t->node, t->out, g);
+}
+
+
+static void start (pass *p) {
+  for (size_t i = 0; i < p->seen.n; i++)
+    if (p->seen.v[i]->waits == 0 &&
+        list_add(p->C, &p->ready, p->seen.v[i])) return;
+}
+
+
+/*
+** Leaves nothing behind, whether it went well or not.
+*/
+static void finish (pass *p) {
+  nx_ctx *C = p->C;
+  for (size_t i = 0; i < p->seen.n; i++) {
+    nx_node *n = p->seen.v[i];
+    for (int j = 0; j < n->nout; j++) {
+      nx_unref(n->gy[j]);
+      n->gy[j] = NULL;
+    }
+    nx_node_unref(C, n);
+  }
+  list_free(C, &p->seen);
+  list_free(C, &p->ready);
+}
+
+
+int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
+                 nx_tensor *const *seeds, int nx, nx_tensor *const *x,
+                 nx_tensor **gx, int flags) {
+  int recording = C->recording;
+  size_t mark = nx_push(C);
+  pass p;
+  if (nx_status(C)) return nx_status(C);
+  memset(&p, 0, sizeof(p));
+  p.C = C;
+  p.flags = flags | ((flags & NX_CREATE_GRAPH) ? NX_RETAIN_GRAPH : 0);
+  p.add = nx_op_named("add");
+  p.nx = nx;
+  p.x = x;
+  p.gx = gx;
+  p.mark = ++C->sequence;
+  C->recording = (flags & NX_CREATE_GRAPH) != 0;
+  for (int i = 0; i < nroots && nx_status(C) == 0; i++) {
+    nx_trace *t = nx_trace_of(roots[i]);
+    if (t && t->node) see(&p, t->node);
+  }
+  if (nx_status(C) == 0) find_nodes(&p);
+  for (int i = 0; i < nroots && nx_status(C) == 0; i++)
+    seed(&p, roots[i], seeds ? seeds[i] : NULL);
+  if (nx_status(C) == 0) start(&p);
+  run_ready(&p);
+  finish(&p);
+  C->recording = recording;
+  nx_pop(C, mark, NULL);
+  return nx_status(C);
+}

@@ -1,0 +1,122 @@
+/*
+** The description of an operation, and its application.
+**
+** One descriptor serves every use: calls from C, functions and methods in
+** Lua, checks, printing, files, documentation. It knows how to make its
+** results (shape), fill them (forward) and write its gradient, as a
+** formula in operations (grad), so that it can be differentiated again,
+** and, where that pays, as one pass (fused).
+*/
+#ifndef nx_op_h
+#define nx_op_h
+
+#include "base/fields.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
+#include "tensor/walk.h"
+
+typedef struct nx_node nx_node;
+typedef struct nx_op nx_op;
+
+enum {
+  NX_VIEW = 1,          /* results share the storage of the first input */
+  NX_INPLACE = 2,       /* may write over its first input */
+  NX_RANDOM = 4,        /* last field is an nx_draw */
+  NX_STATEFUL = 8,      /* changes some inputs ('mutates') */
+  NX_NOGRAD = 16,       /* results carry no gradient */
+  NX_INITIALISER = 32   /* starting values of weights */
+};
+
+struct nx_op {
+  const char *name, *doc;
+  /*
+  ** Names: "x w b?" (optional), "xs*" (any number). The last one may be
+  ** followed by nothing. Results that only the gradient needs end in "~";
+  ** those that some options leave out in "?".
+  */
+  const char *inputs, *outputs;
+  const char *call;     /* "x dim index": order of a call with positions;
+                           NULL: inputs, then fields */
+  const nx_field *fields;
+  size_t argsize;
+  /* checks, and makes n->out with nx_out */
+  int (*shape) (nx_ctx *C, nx_node *n);
+  int (*forward) (nx_ctx *C, nx_node *n);       /* NULL: views */
+  /* gx[i], where n->wants[i], from gy; NULL means zero */
+  int (*grad) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
+  int (*fused) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
+  const char *saves;    /* inputs and outputs that the gradient reads */
+  /* the same where it depends on the arguments; NULL: 'saves' */
+  const char *(*saved) (const nx_node *n);
+  unsigned flags;
+};
+
+/*
+** One application of an operation: on the stack while it runs, copied to
+** the heap when the tape records it. Of a recorded one, inputs and outputs
+** that are not in 'saves' have a shape only.
+*/
+typedef struct nx_edge {
+  nx_node *node;               /* that made the input, or NULL */
+  nx_tensor *leaf;             /* a leaf that wants a gradient, or NULL */
+  int out;                     /* which of the node's results */
+  unsigned version;            /* of a saved input's storage */
+} nx_edge;
+
+struct nx_node {
+  const nx_op *op;
+  void *a;                     /* the arguments: a structure of 'fields' */
+  int nin, nout;
+  nx_tensor **in, **out;
+  unsigned char *wants;        /* which inputs need a gradient */
+  int inplace;
+  /* on the tape only */
+  int refs, waits;
+  uint64_t sequence, mark;
+  size_t size;
+  nx_edge *edge;
+  unsigned *out_version;
+  nx_tensor **gy;              /* gradients gathered during backward */
+  nx_node *next;               /* in the list of the doomed */
+  int spent;                   /* what it saved is gone */
+};
+
+/* All operations, by src/gen/gather.lua; NULL ends the list. */
+extern const nx_op *const nx_ops[];
+const nx_op *nx_op_named (const char *name);
+
+/*
+** Applies an operation to inputs (NULL where an optional one is left out).
+** Results belong to the current scope; the first one is returned. NULL
+** leaves the error.
+*/
+nx_tensor *nx_apply (nx_ctx *C, const nx_op *op, void *args, int nin,
+                     nx_tensor *const *in);
+/* All results: returns how many, or -1. */
+int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
+                  nx_tensor *const *in, int inplace, int room,
+                  nx_tensor **out);
+
+/* Counts in an operation's lists of names; which: position of a name, -1 */
+int nx_names_count (const char *names, int *optional, int *list);
+int nx_names_find (const char *names, const char *name);
+/* The i-th name without its mark, into 'out' of 32 bytes. */
+const char *nx_names_at (const char *names, int i, char *out);
+
+/* Makes result i (for 'shape'): in place it is the first input. */
+nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
+                   const int64_t *shape);
+nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t);
+
+/* Fails in the name of the operation. */
+int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
+                const char *fmt, ...) NX_PRINTF(4, 5);
+
+/* An input of a type that can be differentiated, or fails. */
+int nx_want_float (nx_ctx *C, const nx_node *n, int i);
+/* An input of whole numbers (positions, labels), or fails. */
+int nx_want_whole (nx_ctx *C, const nx_node *n, int i);
+
+#define OPFN
+
+#endif

@@ -1,0 +1,272 @@
+/*
+** The tape: recording.
+**
+** A recorded node is one block: the node, its arguments, its inputs and
+** results, its edges. It holds what its gradient reads ('saves'); of
+** everything else it holds the shape. Nodes point to those before them,
+** tensors to the node that made them, so there are no cycles.
+*/
+#include <string.h>
+#include "grad/tape.h"
+
+
+static void trace_release (nx_ctx *C, nx_link *l) {
+  nx_trace *t = (nx_trace *)l;
+  nx_node_unref(C, t->node);
+  nx_unref(t->grad);
+  nx_free(C, t, sizeof(*t));
+}
+
+
+static nx_trace *trace_for (nx_ctx *C, nx_tensor *t) {
+  nx_trace *r = nx_trace_of(t);
+  if (r != NULL) return r;
+  r = nx_alloc(C, sizeof(*r));
+  if (r == NULL) return NULL;
+  memset(r, 0, sizeof(*r));
+  r->link.release = trace_release;
+  t->link = &r->link;
+  return r;
+}
+
+
+int nx_requires (const nx_tensor *t) {
+  const nx_trace *r = nx_trace_of(t);
+  return r != NULL && (r->node != NULL || r->requires);
+}
+
+
+int nx_require (nx_ctx *C, nx_tensor *t, int on) {
+  nx_trace *r;
+  if (on && !nx_is_float(t->dtype))
+    return nx_fail(C, NEAP_EDTYPE, "requires_grad: a tensor of %s carries no "
+                   "gradient, only float32 and float64 do",
+                   nx_dtype_name(t->dtype));
+  if (!on && t->link == NULL) return 0;
+  r = trace_for(C, t);
+  if (r == NULL) return nx_status(C);
+  if (r->node != NULL && !on)
+    return nx_fail(C, NEAP_EGRAD, "requires_grad: x was computed from "
+                   "others; use x:detach()");
+  r->requires = on;
+  return 0;
+}
+
+
+nx_tensor *nx_grad_of (const nx_tensor *t) {
+  return t->link ? nx_trace_of(t)->grad : NULL;
+}
+
+
+int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g) {
+  nx_trace *r;
+  if (g == NULL && t->link == NULL) return 0;
+  r = trace_for(C, t);
+  if (r == NULL) return nx_status(C);
+  if (g != NULL && (!nx_same_shape(t, g) || t->dtype != g->dtype)) {
+    char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
+    return nx_fail(C, NEAP_ESHAPE, "grad: a gradient of %s %s does not fit a "
+                   "tensor of %s %s", nx_dtype_name(g->dtype),
+                   nx_shape_of(g, a), nx_dtype_name(t->dtype),
+                   nx_shape_of(t, b));
+  }
+  if (g) {
+    nx_keep(g);
+    g->flags |= NX_HELD;
+  }
+  nx_unref(r->grad);
+  r->grad = g;
+  return 0;
+}
+
+
+nx_tensor *nx_detach (nx_ctx *C, nx_tensor *t) { return nx_alias(C, t); }
+
+
+/*
+** Layout of a node's block.
+*/
+static size_t up (size_t n) { return (n + 15) & ~(size_t)15; }
+
+static nx_node *node_new (nx_ctx *C, const nx_node *n) {
+  size_t nin = (size_t)n->nin, nout = (size_t)n->nout;
+  size_t at_args = up(sizeof(nx_node));
+  size_t at_in = at_args + up(n->op->argsize);
+  size_t at_out = at_in + up(nin * sizeof(nx_tensor *));
+  size_t at_gy = at_out + up(nout * sizeof(nx_tensor *));
+  size_t at_edge = at_gy + up(nout * sizeof(nx_tensor *));
+  size_t at_version = at_edge + up(nin * sizeof(nx_edge));
+  size_t at_wants = at_version + up(nout * sizeof(unsigned));
+  size_t size = at_wants + up(nin);
+  char *p = nx_alloc(C, size);
+  nx_node *r = (nx_node *)p;
+  if (p == NULL) return NULL;
+  memset(p, 0, size);
+  r->op = n->op;
+  r->nin = n->nin;
+  r->nout = n->nout;
+  r->refs = 1;
+  r->size = size;
+  r->sequence = C->sequence++;
+  r->a = p + at_args;
+  if (n->op->argsize) memcpy(r->a, n->a, n->op->argsize);
+  r->in = (nx_tensor **)(p + at_in);
+  r->out = (nx_tensor **)(p + at_out);
+  r->gy = (nx_tensor **)(p + at_gy);
+  r->edge = (nx_edge *)(p + at_edge);
+  r->out_version = (unsigned *)(p + at_version);
+  r->wants = (unsigned char *)(p + at_wants);
+  r->inplace = n->inplace;
+  return r;
+}
+
+
+const char *nx_saves (const nx_node *n) {
+  return n->op->saved ? n->op->saved(n) : n->op->saves;
+}
+
+
+/*
+** Whether the gradient reads input (or result) i; a list is saved whole.
+*/
+static int is_saved (const nx_node *n, const char *names, int i) {
+  const char *saves = nx_saves(n);
+  char name[32];
+  int optional, list, count;
+  if (saves == NULL) return 0;
+  count = nx_names_count(names, &optional, &list);
+  if (list && i >= count) i = count - 1;
+  return nx_names_find(saves, nx_names_at(names, i, name)) >= 0;
+}
+
+
+/*
+** A view remembers its place on the tape; if its storage was changed since
+** through another tensor, that place is wrong.
+*/
+static int check_view (nx_ctx *C, const nx_node *n, int i,
+                       const nx_trace *t) {
+  char name[32];
+  if (!t->view || n->in[i]->store->version == t->version) return 0;
+  return nx_op_fail(C, n, NEAP_EGRAD, "%s is a view whose elements were "
+                    "changed in place through another tensor; take the view "
+                    "again", nx_names_at(n->op->inputs, i, name));
+}
+
+
+static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
+  nx_tensor *x = n->in[i];
+  nx_trace *t;
+  if (x == NULL) return 0;
+  t = nx_trace_of(x);
+  if (t != NULL && (t->node || t->requires) && nx_is_float(x->dtype)) {
+    if (check_view(C, n, i, t)) return nx_status(C);
+    r->wants[i] = 1;
+    r->edge[i].out = t->out;
+    r->edge[i].node = t->node;
+    if (t->node) t->node->refs++;
+    else r->edge[i].leaf = nx_keep(x);
+  }
+  if (is_saved(n, n->op->inputs, i)) {
+    r->in[i] = nx_keep(x);
+    r->edge[i].version = x->store->version;
+  }
+  else r->in[i] = nx_ghost(C, x);
+  return nx_status(C);
+}
+
+
+/*
+** A saved result is held by another tensor over its storage: the result
+** itself points here, and would never be freed.
+*/
+static int attach (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
+  nx_tensor *y = n->out[i];
+  nx_trace *t;
+  if (is_saved(n, n->op->outputs, i)) {
+    r->out[i] = nx_keep(nx_alias(C, y));
+    if (y->store) r->out_version[i] = y->store->version;
+  }
+  else r->out[i] = nx_ghost(C, y);
+  if (nx_status(C) || !nx_is_float(y->dtype)) return nx_status(C);
+  t = trace_for(C, y);
+  if (t == NULL) return nx_status(C);
+  nx_node_unref(C, t->node);           /* in place: the one before */
+  t->node = r;
+  t->out = i;
+  t->view = !n->inplace && n->nin > 0 && n->in[0] &&
+            y->store == n->in[0]->store;
+  t->version = y->store ? y->store->version : 0;
+  r->refs++;
+  return 0;
+}
+
+
+int nx_record (nx_ctx *C, nx_node *n) {
+  nx_node *r = node_new(C, n);
+  if (r == NULL) return nx_status(C);
+  for (int i = 0; i < n->nin && nx_status(C) == 0; i++) connect(C, n, r, i);
+  for (int i = 0; i < n->nout && nx_status(C) == 0; i++) attach(C, n, r, i);
+  nx_node_unref(C, r);
+  return nx_status(C);
+}
+
+
+int nx_check_inplace (nx_ctx *C, const nx_node *n) {
+  const nx_trace *t = nx_trace_of(n->in[0]);
+  int others = 0;
+  for (int i = 1; i < n->nin; i++)
+    if (n->in[i] && n->in[i]->link && nx_requires(n->in[i])) others = 1;
+  if (!C->recording) return 0;
+  if (t != NULL && t->requires && t->node == NULL)
+    return nx_op_fail(C, n, NEAP_EGRAD, "x is a leaf that wants a gradient "
+                      "and cannot be changed in place (use neap.no_grad, or "
+                      "neap.where and neap.cat to make a new tensor)");
+  if (t != NULL && t->view && t->node != NULL)
+    return nx_op_fail(C, n, NEAP_EGRAD, "x is a view of a tensor on the "
+                      "tape and cannot be changed in place (use neap.where "
+                      "or neap.cat to make a new tensor)");
+  if (others && n->in[0]->store && n->in[0]->link == NULL &&
+      atomic_load(&n->in[0]->store->refs) > 2)     /* x and the result */
+    return nx_op_fail(C, n, NEAP_EGRAD, "x shares its elements with another "
+                      "tensor, which would not get the gradient (use "
+                      "neap.where or neap.cat to make a new tensor)");
+  return 0;
+}
+
+
+/*
+** Freeing: a node that no one refers to goes to a list, and the outermost
+** call empties it, so that a chain of any length needs no stack.
+*/
+void nx_node_forget (nx_ctx *C, nx_node *n) {
+  for (int i = 0; i < n->nin; i++) {
+    nx_unref(n->in[i]);
+    nx_unref(n->edge[i].leaf);
+    nx_node_unref(C, n->edge[i].node);
+    n->in[i] = NULL;
+    n->edge[i].leaf = NULL;
+    n->edge[i].node = NULL;
+  }
+  for (int i = 0; i < n->nout; i++) {
+    nx_unref(n->out[i]);
+    n->out[i] = NULL;
+  }
+  n->spent = 1;
+}
+
+
+void nx_node_unref (nx_ctx *C, nx_node *n) {
+  if (n == NULL || --n->refs > 0) return;
+  n->next = C->doomed;
+  C->doomed = n;
+  if (C->freeing) return;
+  C->freeing = 1;
+  while ((n = C->doomed) != NULL) {
+    C->doomed = n->next;
+    nx_node_forget(C, n);
+    for (int i = 0; i < n->nout; i++) nx_unref(n->gy[i]);
+    nx_free(C, n, n->size);
+  }
+  C->freeing = 0;
+}

@@ -1,0 +1,56 @@
+/*
+** The tape: who made a tensor, and gradients back along that way.
+*/
+#ifndef nx_tape_h
+#define nx_tape_h
+
+#include "grad/op.h"
+
+/* What a tensor knows of the tape (its 'link'). */
+typedef struct nx_trace {
+  nx_link link;                /* must come first */
+  nx_node *node;               /* that made it; NULL: a leaf */
+  int out;
+  int requires;                /* a leaf that wants a gradient */
+  int retains;                 /* keep the gradient of a non-leaf too */
+  int view;                    /* made by a view: see 'version' */
+  unsigned version;            /* of the storage when the view was made */
+  nx_tensor *grad;
+} nx_trace;
+
+static inline nx_trace *nx_trace_of (const nx_tensor *t) {
+  return (nx_trace *)t->link;
+}
+
+/* True if operations on 't' are recorded. */
+int nx_requires (const nx_tensor *t);
+int nx_require (nx_ctx *C, nx_tensor *t, int on);
+
+nx_tensor *nx_grad_of (const nx_tensor *t);           /* borrowed, or NULL */
+int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g);   /* NULL: none */
+
+/* The names of what the gradient of a node reads. */
+const char *nx_saves (const nx_node *n);
+
+/* Puts a node on the tape for what was just computed. */
+int nx_record (nx_ctx *C, nx_node *n);
+void nx_node_unref (nx_ctx *C, nx_node *n);
+
+/* Before a change in place: is it allowed, and what it does to the tape. */
+int nx_check_inplace (nx_ctx *C, const nx_node *n);
+
+/* A tensor over the same storage that is not on the tape. */
+nx_tensor *nx_detach (nx_ctx *C, nx_tensor *t);
+
+enum { NX_RETAIN_GRAPH = 1, NX_CREATE_GRAPH = 2 };
+
+/*
+** Gradients of the roots' sum (each weighted by its 'seed'; NULL: 1, for a
+** single element) into the .grad of the leaves, or, when 'n' > 0, of 'x'
+** into 'gx' (in the current scope; NULL where there is no way).
+*/
+int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
+                 nx_tensor *const *seeds, int n, nx_tensor *const *x,
+                 nx_tensor **gx, int flags);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+** Files in Lua.
+*/
+#include <string.h>
+#include "io/idx.h"
+#include "io/safetensors.h"
+#include "lua/lneap.h"
+
+
+/* _save(path, names, tensors, keys, values): lists side by side */
+static int n_save (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+  lua_Integer k = (lua_Integer)lua_rawlen(L, 4);
+  const char **names = lua_newuserdatauv(L, (size_t)(n + 1) *
+                                         sizeof(*names), 0);
+  nx_tensor **tensors = lua_newuserdatauv(L, (size_t)(n + 1) *
+                                          sizeof(*tensors), 0);
+  nx_pair *pairs = lua_newuserdatauv(L, (size_t)(k + 1) * sizeof(*pairs), 0);
+  for (lua_Integer i = 0; i < n; i++) {      /* the lists hold the values */
+    lua_rawgeti(L, 2, i + 1);
+    names[i] = lua_tostring(L, -1);
+    lua_rawgeti(L, 3, i + 1);
+    tensors[i] = nl_totensor(L, S, -1);
+    if (lua_type(L, -2) != LUA_TSTRING || tensors[i] == NULL)
+      return nl_error(L, S, "save: expected tensors by name");
+    lua_pop(L, 2);
+  }
+  for (lua_Integer i = 0; i < k; i++) {
+    lua_rawgeti(L, 4, i + 1);
+    pairs[i].key = lua_tostring(L, -1);
+    lua_rawgeti(L, 5, i + 1);
+    pairs[i].value = lua_tostring(L, -1);
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      return nl_error(L, S, "save: metadata must be strings by name");
+    lua_pop(L, 2);
+  }
+  nx_safe_save(S->C, path, (size_t)n, names, tensors, (size_t)k, pairs);
+  nl_check(L, S);
+  return 0;
+}
+
+
+/* an open file in a userdata, so that errors close it */
+static int safe_gc (lua_State *L) {
+  nx_safe_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static nx_safe *new_safe (lua_State *L) {
+  nx_safe *s = lua_newuserdatauv(L, sizeof(*s), 0);
+  memset(s, 0, sizeof(*s));
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, safe_gc);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__gc");
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  return s;
+}
+
+/* load(path) -> tensors by name, metadata */
+static int n_load (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  size_t before = S->mark;
+  nx_safe *s = new_safe(L);
+  S->mark = nx_push(S->C);
+  nx_safe_open(S->C, s, path);
+  nl_check(L, S);
+  lua_createtable(L, 0, (int)s->n);
+  for (size_t i = 0; i < s->n; i++) {
+    nl_tensor *h = nl_newhandle(L, S);
+    nx_tensor *t = nx_safe_tensor(S->C, s, &s->entries[i]);
+    nl_check(L, S);
+    nl_fill(S, h, t);
+    nx_pop(S->C, S->mark, NULL);
+    if (S->scoped) nl_scope_add(L, S, lua_gettop(L));
+    lua_setfield(L, -2, s->entries[i].name);
+  }
+  lua_newtable(L);
+  for (size_t i = 0; i < s->nmetadata; i++) {
+    lua_pushstring(L, s->metadata[i].value);
+    lua_setfield(L, -2, s->metadata[i].key);
+  }
+  S->mark = before;
+  nl_tell(L, S);
+  return 2;
+}
+
+
+static int n_load_idx (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  size_t before = S->mark;
+  nl_tensor *h = nl_newhandle(L, S);
+  S->mark = nx_push(S->C);
+  return nl_result(L, S, h, nx_load_idx(S->C, path), before);
+}
+
+
+/*
+** JSON to Lua: null is nil, numbers keep being integers or not.
+*/
+static void push_json (lua_State *L, const nx_json *j) {
+  lua_Integer n = 0;
+  luaL_checkstack(L, 4, "JSON");
+  switch (j->type) {
+    case NX_JSON_NULL: lua_pushnil(L); break;
+    case NX_JSON_BOOL: lua_pushboolean(L, (int)j->i); break;
+    case NX_JSON_INT: lua_pushinteger(L, j->i); break;
+    case NX_JSON_NUMBER: lua_pushnumber(L, j->number); break;
+    case NX_JSON_STRING: lua_pushlstring(L, j->text, j->length); break;
+    default:
+      lua_newtable(L);
+      for (const nx_json *c = j->child; c; c = c->next) {
+        push_json(L, c);
+        if (j->type == NX_JSON_ARRAY) lua_rawseti(L, -2, ++n);
+        else lua_setfield(L, -2, c->key);
+      }
+  }
+}
+
+static int json_gc (lua_State *L) {
+  nx_json_file *f = lua_touserdata(L, 1);
+  if (f->C) nx_json_close(f);
+  f->C = NULL;
+  return 0;
+}
+
+/* _json_decode(text, what) */
+static int n_json_decode (lua_State *L) {
+  nl_state *S = nl_S(L);
+  size_t n;
+  const char *text = luaL_checklstring(L, 1, &n);
+  const char *what = luaL_optstring(L, 2, "json");
+  nx_json_file *f = lua_newuserdatauv(L, sizeof(*f), 0);
+  nx_json *root;
+  memset(f, 0, sizeof(*f));
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, json_gc);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__gc");
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  root = nx_json_open(S->C, f, what, text, n);
+  nl_check(L, S);
+  push_json(L, root);
+  return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+  {"_save", n_save}, {"load", n_load}, {"load_idx", n_load_idx},
+  {"_json_decode", n_json_decode}, {NULL, NULL}
+};
+
+void nl_open_file (lua_State *L, nl_state *S) {
+  nl_setfuncs(L, S, functions);
+}

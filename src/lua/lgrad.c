@@ -1,0 +1,168 @@
+/*
+** Gradients in Lua.
+*/
+#include <string.h>
+#include "grad/tape.h"
+#include "lua/lneap.h"
+
+
+static int option (lua_State *L, nl_state *S, const char *who, int i,
+                   const char *name, int fallback) {
+  int v = fallback;
+  if (lua_isnoneornil(L, i)) return v;
+  if (!lua_istable(L, i))
+    nl_error(L, S, "%s: options must be a table, not %s", who,
+             luaL_typename(L, i));
+  if (lua_getfield(L, i, name) != LUA_TNIL) v = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return v;
+}
+
+static int flags_at (lua_State *L, nl_state *S, const char *who, int i) {
+  int create = option(L, S, who, i, "create_graph", 0);
+  int retain = option(L, S, who, i, "retain_graph", create);
+  return (create ? NX_CREATE_GRAPH : 0) | (retain ? NX_RETAIN_GRAPH : 0);
+}
+
+
+/* x:backward(gradient, {retain_graph, create_graph}) */
+static int t_backward (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1), *g = NULL;
+  int options = 3, flags;
+  if (lua_istable(L, 2)) options = 2;
+  else if (!lua_isnoneornil(L, 2)) g = nl_checktensor(L, S, 2);
+  flags = flags_at(L, S, "backward", options);
+  nx_backward(S->C, 1, &t, &g, 0, NULL, NULL, flags);
+  nl_check(L, S);
+  return 0;
+}
+
+
+/* a tensor or a list of tensors, as an array in a userdata on the stack */
+static nx_tensor **tensors_at (lua_State *L, nl_state *S, int i, int *n) {
+  nx_tensor *one = nl_totensor(L, S, i), **list;
+  if (one) {
+    list = lua_newuserdatauv(L, sizeof(*list), 0);
+    list[0] = one;
+    *n = 1;
+    return list;
+  }
+  luaL_checktype(L, i, LUA_TTABLE);
+  *n = (int)lua_rawlen(L, i);
+  list = lua_newuserdatauv(L, (size_t)(*n + 1) * sizeof(*list), 0);
+  for (int k = 0; k < *n; k++) {
+    lua_rawgeti(L, i, k + 1);
+    list[k] = nl_totensor(L, S, -1);
+    if (list[k] == NULL)
+      nl_error(L, S, "entry %d of the list is %s, not a tensor", k + 1,
+               luaL_typename(L, -1));
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+
+static int has_seed (lua_State *L, int i) {
+  int yes;
+  if (!lua_istable(L, i)) return 0;
+  lua_getfield(L, i, "grad_outputs");
+  yes = !lua_isnil(L, -1);
+  if (yes) lua_replace(L, i);
+  else lua_pop(L, 1);
+  return yes;
+}
+
+/*
+** neap.grad(outputs, inputs, {create_graph, retain_graph, grad_outputs}):
+** a list of gradients, nil (false in the list) where there is no way; for
+** a single input its gradient.
+*/
+static int n_grad (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor **y, **x, **seeds = NULL, **g;
+  int ny, nx, ns, flags, single;
+  nl_tensor **h;
+  size_t before = S->mark;
+  lua_settop(L, 3);
+  single = nl_totensor(L, S, 2) != NULL;
+  y = tensors_at(L, S, 1, &ny);
+  x = tensors_at(L, S, 2, &nx);
+  flags = flags_at(L, S, "grad", 3);
+  if (has_seed(L, 3)) {
+    seeds = tensors_at(L, S, 3, &ns);
+    if (ns != ny) return nl_error(L, S, "grad: %d outputs, but %d "
+                                  "grad_outputs", ny, ns);
+  }
+  g = lua_newuserdatauv(L, (size_t)(nx + 1) * sizeof(*g), 0);
+  memset(g, 0, (size_t)(nx + 1) * sizeof(*g));
+  h = lua_newuserdatauv(L, (size_t)(nx + 1) * sizeof(*h), 0);
+  lua_createtable(L, nx, 0);
+  for (int i = 0; i < nx; i++) {
+    h[i] = nl_newhandle(L, S);
+    lua_rawseti(L, -2, i + 1);
+  }
+  S->mark = nx_push(S->C);
+  nx_backward(S->C, ny, y, seeds, nx, x, g, flags);
+  if (nx_status(S->C)) {
+    for (int i = 0; i < nx; i++) nx_unref(g[i]);
+    nl_raise(L, S);
+  }
+  for (int i = 0; i < nx; i++)
+    if (g[i]) {
+      nl_fill(S, h[i], g[i]);
+      nx_unref(g[i]);
+    }
+    else {
+      lua_pushboolean(L, 0);
+      lua_rawseti(L, -2, i + 1);
+    }
+  nx_pop(S->C, S->mark, NULL);
+  S->mark = before;
+  nl_tell(L, S);
+  if (single) lua_rawgeti(L, -1, 1);
+  return 1;
+}
+
+
+static int t_requires_grad_ (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1);
+  nx_require(S->C, t, lua_isnone(L, 2) || lua_toboolean(L, 2));
+  nl_check(L, S);
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+/* neap.set_grad_enabled(on) -> what it was */
+static int n_set_grad_enabled (lua_State *L) {
+  nl_state *S = nl_S(L);
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  lua_pushboolean(L, neap_set_grad_enabled(S->C, lua_toboolean(L, 1)));
+  return 1;
+}
+
+static int n_is_grad_enabled (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushboolean(L, S->C->recording);
+  return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+  {"grad", n_grad}, {"set_grad_enabled", n_set_grad_enabled},
+  {"is_grad_enabled", n_is_grad_enabled}, {NULL, NULL}
+};
+
+static const luaL_Reg methods[] = {
+  {"backward", t_backward}, {"requires_grad_", t_requires_grad_},
+  {NULL, NULL}
+};
+
+void nl_open_grad (lua_State *L, nl_state *S) {
+  nl_setfuncs(L, S, functions);
+  lua_getfield(L, -1, "Tensor");
+  nl_setfuncs(L, S, methods);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,737 @@
+/*
+** Modules in Lua.
+**
+** A module is a userdata: the C module, a table of what Lua gave it (user
+** value 1) and its class (user value 2). A class is a table; instances
+** find methods along its chain of '__index'. Built-in layers and classes
+** written in Lua differ only in their 'init' and 'forward'.
+*/
+#include <string.h>
+#include "grad/tape.h"
+#include "lua/lneap.h"
+
+static const char modules_key = 0;       /* registry: pointer -> handle */
+static const char classes_key = 0;       /* registry: layer -> class */
+
+enum { FIELDS = 1, CLASS = 2 };
+
+
+static int module_gc (lua_State *L) {
+  nl_module *h = lua_touserdata(L, 1);
+  nl_state *S = h->S;
+  if (S == NULL) return 0;
+  h->S = NULL;
+  nx_module_unref(h->m);
+  h->m = NULL;
+  nl_unuse(S);
+  return 0;
+}
+
+
+nl_module *nl_tomodule (lua_State *L, nl_state *S, int i) {
+  nl_module *h = lua_touserdata(L, i);
+  const void *meta;
+  if (h == NULL || !lua_getmetatable(L, i)) return NULL;
+  meta = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return meta == S->module_meta ? h : NULL;
+}
+
+nx_module *nl_checkmodule (lua_State *L, nl_state *S, int i) {
+  nl_module *h = nl_tomodule(L, S, i);
+  if (h == NULL)
+    nl_error(L, S, "argument %d must be a module, not %s", i,
+             luaL_typename(L, i));
+  return h->m;
+}
+
+
+/* a handle without a module, of the class at 'class' (0: none yet) */
+static nl_module *new_handle (lua_State *L, nl_state *S, int class) {
+  nl_module *h = lua_newuserdatauv(L, sizeof(*h), 2);
+  h->S = NULL;
+  h->m = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, S->module_meta);
+  lua_setmetatable(L, -2);
+  h->S = S;
+  S->handles++;
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, FIELDS);
+  if (class) {
+    lua_pushvalue(L, class);
+    lua_setiuservalue(L, -2, CLASS);
+  }
+  return h;
+}
+
+static void remember (lua_State *L, nx_module *m) {
+  nl_registry(L, &modules_key, "v");
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, m);
+  lua_pop(L, 1);
+}
+
+
+void nl_pushmodule (lua_State *L, nl_state *S, nx_module *m) {
+  nl_module *h;
+  nl_registry(L, &modules_key, "v");
+  if (lua_rawgetp(L, -1, m) == LUA_TUSERDATA &&
+      ((nl_module *)lua_touserdata(L, -1))->m == m) {
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pop(L, 2);
+  nl_registry(L, &classes_key, NULL);
+  lua_rawgetp(L, -1, m->layer);
+  lua_remove(L, -2);
+  h = new_handle(L, S, lua_gettop(L));
+  lua_remove(L, -2);
+  h->m = nx_module_ref(m);
+  remember(L, m);
+}
+
+
+/* keeps a child's handle alive as long as its parent's */
+static void keep_handle (lua_State *L, int parent, const char *name) {
+  lua_getiuservalue(L, parent, FIELDS);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+static void push_child (lua_State *L, nl_state *S, int parent,
+                        const nx_slot *s) {
+  nl_pushmodule(L, S, s->child);
+  keep_handle(L, parent, s->name);
+}
+
+
+static nx_slot *nth_child (const nx_module *m, lua_Integer i) {
+  lua_Integer n = nx_module_children(m);
+  if (i < 0) i += n + 1;
+  for (int k = 0; k < m->nslots; k++)
+    if (m->slots[k].child && --i == 0) return &m->slots[k];
+  return NULL;
+}
+
+
+/*
+** module[i], module.name
+*/
+static int push_field (lua_State *L, nl_state *S, const char *key) {
+  nx_module *m = nl_tomodule(L, S, 1)->m;
+  nx_slot *s = nx_module_slot(m, key);
+  const nx_field *f;
+  if (s != NULL) {
+    if (s->child) push_child(L, S, 1, s);
+    else nl_pushheld(L, S, nx_slot_tensor(s));
+    return 1;
+  }
+  if (strcmp(key, "training") == 0) {
+    lua_pushboolean(L, m->training);
+    return 1;
+  }
+  if ((f = nx_field_find(m->layer->fields, key)) != NULL) {
+    nl_pushfield(L, S, f, m);
+    return 1;
+  }
+  return 0;
+}
+
+static int m_index (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nl_module *h = lua_touserdata(L, 1);
+  if (lua_isinteger(L, 2)) {
+    nx_slot *s = nth_child(h->m, lua_tointeger(L, 2));
+    if (s == NULL) return 0;
+    push_child(L, S, 1, s);
+    return 1;
+  }
+  lua_getiuservalue(L, 1, FIELDS);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+  if (lua_type(L, 2) != LUA_TSTRING) return 1;
+  lua_getiuservalue(L, 1, CLASS);
+  lua_pushvalue(L, 2);
+  if (lua_gettable(L, -2) != LUA_TNIL) return 1;
+  return push_field(L, S, lua_tostring(L, 2));
+}
+
+
+/* the name of an entry: strings as they are, positions as in files */
+static const char *slot_name (lua_State *L, nl_state *S, nx_module *m,
+                              int i) {
+  if (lua_isinteger(L, i)) {
+    lua_Integer k = lua_tointeger(L, i);
+    nx_slot *s = nth_child(m, k);
+    if (s) return s->name;
+    if (k != nx_module_children(m) + 1)
+      nl_error(L, S, "module %I follows number %d", k,
+               nx_module_children(m));
+    return lua_pushfstring(L, "%I", k - 1);
+  }
+  return lua_tostring(L, i);
+}
+
+
+static int all_modules (lua_State *L, nl_state *S, int i) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, i);
+  int all = n > 0;
+  for (lua_Integer k = 1; k <= n && all; k++) {
+    lua_rawgeti(L, i, k);
+    all = nl_tomodule(L, S, -1) != NULL;
+    lua_pop(L, 1);
+  }
+  return all;
+}
+
+
+static void add_children (lua_State *L, nl_state *S, int self, int list);
+
+/* a plain table of modules becomes a ModuleList */
+static int to_list (lua_State *L, nl_state *S, int i) {
+  const nx_layer *layer = nx_layer_named("ModuleList");
+  nl_module *h;
+  nl_registry(L, &classes_key, NULL);
+  lua_rawgetp(L, -1, layer);
+  h = new_handle(L, S, lua_gettop(L));
+  h->m = nx_module_new(S->C, layer);
+  nl_check(L, S);
+  remember(L, h->m);
+  add_children(L, S, lua_gettop(L), i);
+  return lua_gettop(L);
+}
+
+
+static void set_child (lua_State *L, nl_state *S, int self,
+                       const char *name, int value) {
+  nx_module *m = nl_checkmodule(L, S, self);
+  nx_module_set_child(S->C, m, name, nl_tomodule(L, S, value)->m);
+  nl_check(L, S);
+  lua_pushvalue(L, value);
+  keep_handle(L, self, name);
+  lua_pop(L, 1);
+}
+
+static void set_tensor (lua_State *L, nl_state *S, int self,
+                        nx_slot_kind kind, const char *name, int value) {
+  nx_module *m = nl_checkmodule(L, S, self);
+  nx_tensor *t = lua_isnil(L, value) ? NULL : nl_checktensor(L, S, value);
+  nx_module_set_tensor(S->C, m, kind, name, t, NULL);
+  nl_check(L, S);
+  lua_getiuservalue(L, self, FIELDS);     /* nothing may hide it */
+  lua_pushnil(L);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+static void set_plain (lua_State *L, int key) {
+  lua_getiuservalue(L, 1, FIELDS);
+  lua_pushvalue(L, key);
+  lua_pushvalue(L, 3);
+  lua_rawset(L, -3);
+}
+
+static int m_newindex (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  const char *name;
+  const nx_field *f;
+  nx_slot *s;
+  nx_tensor *t = nl_totensor(L, S, 3);
+  if (lua_type(L, 2) != LUA_TSTRING && !lua_isinteger(L, 2)) {
+    set_plain(L, 2);
+    return 0;
+  }
+  name = slot_name(L, S, m, 2);
+  s = nx_module_slot(m, name);
+  if (nl_tomodule(L, S, 3)) set_child(L, S, 1, name, 3);
+  else if (lua_istable(L, 3) && all_modules(L, S, 3))
+    set_child(L, S, 1, name, to_list(L, S, 3));
+  else if (t && (s || (t->flags & NX_LEARNED)))
+    set_tensor(L, S, 1, (t->flags & NX_LEARNED) || !s
+               ? NX_SLOT_PARAMETER : s->kind, name, 3);
+  else if (s && lua_isnil(L, 3)) {
+    nx_module_remove(m, name);
+    set_plain(L, 2);
+  }
+  else if (s)
+    return nl_error(L, S, "%s.%s is a %s and cannot become %s",
+                    m->class_name, name, s->child ? "module" : "tensor",
+                    luaL_typename(L, 3));
+  else if (strcmp(name, "training") == 0)
+    m->training = lua_toboolean(L, 3);
+  else if ((f = nx_field_find(m->layer->fields, name)) != NULL)
+    nl_setfield(L, S, m->class_name, f, m, 3);
+  else set_plain(L, 2);
+  return 0;
+}
+
+
+static int m_len (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushinteger(L, nx_module_children(nl_checkmodule(L, S, 1)));
+  return 1;
+}
+
+
+/*
+** Making instances.
+*/
+static void add_children (lua_State *L, nl_state *S, int self, int list) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, list);
+  nx_module *m = nl_checkmodule(L, S, self);
+  for (lua_Integer k = 1; k <= n; k++) {
+    lua_rawgeti(L, list, k);
+    if (nl_tomodule(L, S, -1) == NULL)
+      nl_error(L, S, "%s: entry %I is %s, expected a module", m->class_name,
+               k, luaL_typename(L, -1));
+    set_child(L, S, self, lua_pushfstring(L, "%I", k - 1),
+              lua_gettop(L) - 1);
+    lua_pop(L, 2);
+  }
+}
+
+/* Layer.init(self, ...): options, or modules, then parameters */
+static int c_init (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  const nx_layer *layer = m->layer;
+  if (layer->flags & NX_CONTAINER) {
+    int list = 2;
+    if (nl_tomodule(L, S, 2)) {           /* Sequential(a, b, c) */
+      lua_createtable(L, lua_gettop(L) - 1, 0);
+      lua_insert(L, 2);
+      for (int k = lua_gettop(L) - 2; k >= 1; k--) lua_rawseti(L, 2, k);
+    }
+    if (!lua_isnoneornil(L, 2)) {
+      if (!lua_istable(L, 2))
+        return nl_error(L, S, "%s: expected a list of modules, not %s",
+                        layer->name, luaL_typename(L, 2));
+      add_children(L, S, 1, list);
+    }
+  }
+  else nl_readfields(L, S, m->class_name, layer->fields, m, 2);
+  nx_module_init(S->C, m);
+  nl_check(L, S);
+  return 0;
+}
+
+
+static const nx_layer *layer_of (lua_State *L, int class) {
+  const nx_layer *layer;
+  lua_getfield(L, class, "_layer");
+  layer = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return layer;
+}
+
+static int construct_end (lua_State *L, int status, lua_KContext at) {
+  (void)status;
+  lua_settop(L, (int)at);
+  return 1;
+}
+
+/* Class(...): a new instance, then its init, which may yield */
+static int c_construct (lua_State *L) {
+  nl_state *S = nl_S(L);
+  int n = lua_gettop(L), self;
+  const nx_layer *layer = layer_of(L, 1);
+  nl_module *h;
+  if (layer == NULL) return nl_error(L, S, "this class has no layer");
+  h = new_handle(L, S, 1);
+  h->m = nx_module_new(S->C, layer);
+  nl_check(L, S);
+  lua_getfield(L, 1, "_name");
+  if (lua_isstring(L, -1))
+    strncpy(h->m->class_name, lua_tostring(L, -1), NX_MAXNAME - 1);
+  lua_pop(L, 1);
+  remember(L, h->m);
+  if (layer->flags & NX_FOREIGN) {        /* for files: its arguments */
+    lua_getiuservalue(L, -1, FIELDS);
+    lua_createtable(L, n, 1);
+    for (int k = 2; k <= n; k++) {
+      lua_pushvalue(L, k);
+      lua_rawseti(L, -2, k - 1);
+    }
+    lua_pushinteger(L, n - 1);
+    lua_setfield(L, -2, "n");
+    lua_setfield(L, -2, "_arguments");
+    lua_pop(L, 1);
+  }
+  self = lua_gettop(L);
+  if (lua_getfield(L, 1, "init") == LUA_TNIL) {
+    lua_settop(L, self);
+    return 1;
+  }
+  lua_pushvalue(L, self);
+  for (int k = 2; k <= n; k++) lua_pushvalue(L, k);
+  lua_callk(L, n, 0, self, construct_end);
+  return construct_end(L, LUA_OK, self);
+}
+
+
+/*
+** Calling.
+*/
+static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
+                        nx_tensor **in) {
+  int top = lua_gettop(L), n = 0, most = 8;
+  for (int i = 2; i <= top; i++) {
+    nx_tensor *t = nl_totensor(L, S, i);
+    if (t == NULL && lua_istable(L, i) && i == top) {
+      lua_pushnil(L);
+      while (lua_next(L, i)) {
+        int at = lua_type(L, -2) == LUA_TSTRING
+                 ? nx_names_find(m->layer->inputs, lua_tostring(L, -2)) : -1;
+        if (at < 0)
+          nl_error(L, S, "%s: a call takes %s", m->class_name,
+                   m->layer->inputs);
+        in[at] = nl_checktensor(L, S, lua_gettop(L));
+        if (at >= n) n = at + 1;
+        lua_pop(L, 1);
+      }
+      return n;
+    }
+    if (t == NULL && !lua_isnil(L, i))
+      nl_error(L, S, "%s: argument %d is %s, expected a tensor",
+               m->class_name, i - 1, luaL_typename(L, i));
+    if (n == most) nl_error(L, S, "%s: too many arguments", m->class_name);
+    in[n++] = t;
+  }
+  return n;
+}
+
+static int call_in_c (lua_State *L, nl_state *S, nx_module *m) {
+  nx_tensor *in[8] = {0}, *y;
+  size_t before = S->mark;
+  int n = read_inputs(L, S, m, in), tried = 0;
+  nl_tensor *h = nl_newhandle(L, S);
+  S->mark = nx_push(S->C);
+  do y = nx_module_call(S->C, m, n, in); while (!y && nl_again(L, S, &tried));
+  return nl_result(L, S, h, y, before);
+}
+
+
+/*
+** Sequential with a Lua layer in it: child after child, so that each may
+** yield. The stack is the module and what goes on.
+*/
+static int sequential (lua_State *L, int status, lua_KContext next) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  (void)status;
+  for (lua_Integer i = (lua_Integer)next; ; i++) {
+    nx_slot *s = nth_child(m, i);
+    if (i > 1) {
+      lua_settop(L, 3);                   /* a layer's first result */
+      lua_replace(L, 2);
+    }
+    if (s == NULL || i > nx_module_children(m)) return 1;
+    push_child(L, S, 1, s);
+    lua_pushvalue(L, 2);
+    lua_callk(L, 1, 1, (lua_KContext)i + 1, sequential);
+    S = nl_S(L);
+  }
+}
+
+static int c_forward (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  if ((m->layer->flags & NX_CONTAINER) && m->layer->forward &&
+      nx_module_foreign(m)) {
+    if (lua_gettop(L) != 2)
+      return nl_error(L, S, "%s: expected one tensor", m->class_name);
+    return sequential(L, LUA_OK, 1);
+  }
+  return call_in_c(L, S, m);
+}
+
+
+static int call_end (lua_State *L, int status, lua_KContext at) {
+  (void)status;
+  return lua_gettop(L) - (int)at;
+}
+
+/* module(...) is module:forward(...) */
+static int m_call (lua_State *L) {
+  int n = lua_gettop(L);
+  if (lua_getfield(L, 1, "forward") == LUA_TNIL)
+    return luaL_error(L, "this module has no forward");
+  lua_insert(L, 1);
+  lua_callk(L, n, LUA_MULTRET, 0, call_end);
+  return call_end(L, LUA_OK, 0);
+}
+
+
+/*
+** What the Lua part builds on: names, tensors and kinds of the whole tree.
+** Walks call back with values that must not raise errors inside: pointers
+** are gathered first.
+*/
+typedef struct found {
+  char path[1024];
+  void *p;
+  nx_slot_kind kind;
+} found;
+
+typedef struct gathered {
+  nx_ctx *C;
+  found *v;
+  size_t n, room;
+} gathered;
+
+static int gather (gathered *g, const char *path, void *p,
+                   nx_slot_kind kind) {
+  if (g->n == g->room) {
+    size_t room = g->room ? g->room * 2 : 16;
+    found *v = nx_realloc(g->C, g->v, g->room * sizeof(*v),
+                          room * sizeof(*v));
+    if (v == NULL) return 1;
+    g->v = v;
+    g->room = room;
+  }
+  strcpy(g->v[g->n].path, path);
+  g->v[g->n].p = p;
+  g->v[g->n++].kind = kind;
+  return 0;
+}
+
+static int gather_tensor (void *ud, const char *path, nx_slot *s) {
+  return gather(ud, path, nx_slot_tensor(s), s->kind);
+}
+
+static int gather_module (void *ud, const char *path, nx_module *m) {
+  return gather(ud, path, m, NX_SLOT_CHILD);
+}
+
+/* the gathered block lives in a userdata, so that errors free it */
+static int gathered_gc (lua_State *L) {
+  gathered *g = lua_touserdata(L, 1);
+  if (g->C) nx_free(g->C, g->v, g->room * sizeof(*g->v));
+  g->v = NULL;
+  g->room = 0;
+  return 0;
+}
+
+static gathered *new_gathered (lua_State *L, nl_state *S) {
+  gathered *g = lua_newuserdatauv(L, sizeof(*g), 0);
+  memset(g, 0, sizeof(*g));
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, gathered_gc);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__gc");
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  g->C = S->C;
+  lua_toclose(L, -1);
+  return g;
+}
+
+/* m:_tensors() -> names, tensors, "parameter" or "buffer" */
+static int m_tensors (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  gathered *g = new_gathered(L, S);
+  int base;
+  nx_module_visit(S->C, m, gather_tensor, g);
+  nl_check(L, S);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_newtable(L);
+  base = lua_gettop(L);
+  for (size_t i = 0; i < g->n; i++) {
+    lua_pushstring(L, g->v[i].path);
+    lua_rawseti(L, base - 2, (lua_Integer)i + 1);
+    nl_pushheld(L, S, g->v[i].p);
+    lua_rawseti(L, base - 1, (lua_Integer)i + 1);
+    lua_pushstring(L, g->v[i].kind == NX_SLOT_BUFFER ? "buffer"
+                                                     : "parameter");
+    lua_rawseti(L, base, (lua_Integer)i + 1);
+  }
+  return 3;
+}
+
+/* m:_modules() -> names, modules; the first is m itself, named "" */
+static int m_modules (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  gathered *g = new_gathered(L, S);
+  int base;
+  nx_module_visit_modules(S->C, m, gather_module, g);
+  nl_check(L, S);
+  lua_newtable(L);
+  lua_newtable(L);
+  base = lua_gettop(L);
+  for (size_t i = 0; i < g->n; i++) {
+    lua_pushstring(L, g->v[i].path);
+    lua_rawseti(L, base - 1, (lua_Integer)i + 1);
+    nl_pushmodule(L, S, g->v[i].p);
+    lua_rawseti(L, base, (lua_Integer)i + 1);
+  }
+  return 2;
+}
+
+/* m:_children() -> names, modules of the level below */
+static int m_children (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  lua_Integer n = 0;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  lua_newtable(L);
+  for (int i = 0; i < m->nslots; i++) {
+    if (m->slots[i].child == NULL) continue;
+    lua_pushstring(L, m->slots[i].name);
+    lua_rawseti(L, 2, ++n);
+    push_child(L, S, 1, &m->slots[i]);
+    lua_rawseti(L, 3, n);
+  }
+  return 2;
+}
+
+/* m:_options() -> class name, options by name (nil for a Lua class) */
+static int m_options (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  lua_pushstring(L, m->class_name);
+  if (m->layer->flags & NX_FOREIGN) return 1;
+  lua_newtable(L);
+  for (const nx_field *f = m->layer->fields; f && f->name; f++) {
+    if (f->kind == NX_KIND_TENSOR) continue;
+    nl_pushfield(L, S, f, m);
+    lua_setfield(L, -2, f->name);
+  }
+  return 2;
+}
+
+
+static int m_train (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  nx_module_train(S->C, m, lua_isnone(L, 2) || lua_toboolean(L, 2));
+  nl_check(L, S);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int m_to (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_module *m = nl_checkmodule(L, S, 1);
+  const char *name = luaL_checkstring(L, 2);
+  int dtype = nx_dtype_named(name);
+  if (dtype < 0) return nl_error(L, S, "to: no dtype '%s'", name);
+  nx_module_to(S->C, m, dtype);
+  nl_check(L, S);
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+static int m_register_buffer (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_settop(L, 3);
+  nl_checkmodule(L, S, 1);
+  set_tensor(L, S, 1, NX_SLOT_BUFFER, luaL_checkstring(L, 2), 3);
+  return 0;
+}
+
+static int m_register_parameter (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_settop(L, 3);
+  nl_checkmodule(L, S, 1);
+  set_tensor(L, S, 1, NX_SLOT_PARAMETER, luaL_checkstring(L, 2), 3);
+  return 0;
+}
+
+
+/* nn.Parameter(t, requires_grad): t itself as a leaf that is learned */
+static int n_parameter (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1), *leaf;
+  size_t before = S->mark;
+  nl_tensor *h = nl_newhandle(L, S);
+  S->mark = nx_push(S->C);
+  leaf = nx_detach(S->C, t);
+  if (leaf) {
+    leaf->flags |= NX_LEARNED | NX_HELD;
+    nx_require(S->C, leaf, lua_isnoneornil(L, 2) || lua_toboolean(L, 2));
+  }
+  nl_check(L, S);
+  nl_adopt(L, lua_gettop(L), leaf);
+  return nl_result(L, S, h, leaf, before);
+}
+
+
+static const luaL_Reg methods[] = {
+  {"_tensors", m_tensors}, {"_modules", m_modules},
+  {"_children", m_children}, {"_options", m_options},
+  {"_construct", c_construct}, {"train", m_train}, {"to", m_to},
+  {"register_buffer", m_register_buffer},
+  {"register_parameter", m_register_parameter}, {NULL, NULL}
+};
+
+static const luaL_Reg meta[] = {
+  {"__index", m_index}, {"__newindex", m_newindex}, {"__len", m_len},
+  {NULL, NULL}
+};
+
+
+static void new_class (lua_State *L, nl_state *S, const nx_layer *layer,
+                       int base) {
+  static const luaL_Reg own[] = {
+    {"init", c_init}, {"forward", c_forward}, {NULL, NULL}
+  };
+  static const luaL_Reg call[] = {{"__call", c_construct}, {NULL, NULL}};
+  lua_newtable(L);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)layer);
+  lua_setfield(L, -2, "_layer");
+  lua_pushstring(L, layer->name);
+  lua_setfield(L, -2, "_name");
+  lua_pushstring(L, layer->doc);
+  lua_setfield(L, -2, "_doc");
+  if (!(layer->flags & NX_FOREIGN)) nl_setfuncs(L, S, own);
+  lua_newtable(L);                        /* of the class */
+  nl_setfuncs(L, S, call);
+  lua_pushvalue(L, base);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+
+void nl_open_module (lua_State *L, nl_state *S) {
+  int neap = lua_gettop(L), nn, classes, base;
+  lua_newtable(L);
+  S->module_meta = lua_topointer(L, -1);
+  nl_setfuncs(L, S, meta);
+  lua_pushcfunction(L, m_call);
+  lua_setfield(L, -2, "__call");
+  lua_pushcfunction(L, module_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushliteral(L, "neap.Module");
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, neap, "_module_meta");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, S->module_meta);
+  lua_newtable(L);
+  nn = lua_gettop(L);
+  nl_registry(L, &classes_key, NULL);
+  classes = lua_gettop(L);
+  lua_pushnil(L);                         /* Module has no class above */
+  new_class(L, S, nx_layer_named("Module"), lua_gettop(L));
+  nl_setfuncs(L, S, methods);
+  base = lua_gettop(L);
+  for (const nx_layer *const *p = nx_layers; *p != NULL; p++) {
+    if ((*p)->flags & NX_FOREIGN) lua_pushvalue(L, base);
+    else new_class(L, S, *p, base);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, classes, *p);
+    lua_setfield(L, nn, (*p)->name);
+  }
+  lua_pushlightuserdata(L, S);
+  lua_pushcclosure(L, n_parameter, 1);
+  lua_setfield(L, nn, "Parameter");
+  lua_pushvalue(L, nn);
+  lua_setfield(L, neap, "nn");
+  lua_settop(L, neap);
+}

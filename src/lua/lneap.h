@@ -1,0 +1,130 @@
+/*
+** Bindings: what their files share.
+**
+** A Lua state has one runtime and one context ('nl_state'). Handles count
+** as users of it, since at the end of a state Lua finalizes in any order.
+*/
+#ifndef lneap_h
+#define lneap_h
+
+#include <lauxlib.h>
+#include <lua.h>
+#include "base/fields.h"
+#include "nn/module.h"
+#include "optim/optimizer.h"
+
+typedef struct nl_state {
+  nx_rt *rt;
+  nx_ctx *C;
+  int handles;                 /* live userdata that need this */
+  int closed;                  /* its own userdata is gone */
+  lua_State *thread;           /* whose modes are in force */
+  int scoped;                  /* some scope is open in it */
+  const void *tensor_meta;     /* identity of the metatables */
+  const void *module_meta;
+  const void *generator_meta;
+  size_t mark;                 /* scope of the running function */
+  size_t fresh;                /* bytes the collector has not heard of */
+  size_t since;                /* bytes of tensors since the last cycle */
+  size_t live;                 /* bytes in use after it */
+  size_t debt;                 /* bytes since the last slice of a cycle */
+  int retries;                 /* try again after a collection */
+} nl_state;
+
+/* A handle of a tensor; NULL when its scope ended. */
+typedef struct nl_tensor {
+  nl_state *S;
+  nx_tensor *t;
+} nl_tensor;
+
+typedef struct nl_module {
+  nl_state *S;
+  nx_module *m;
+} nl_module;
+
+typedef struct nl_generator {
+  nl_state *S;
+  nx_generator g;
+} nl_generator;
+
+/* The state: of functions registered with nl_setfuncs it is an upvalue. */
+#define nl_S(L) nl_enter(L, lua_touserdata(L, lua_upvalueindex(1)))
+nl_state *nl_enter (lua_State *L, nl_state *S);
+void nl_unuse (nl_state *S);   /* a handle is gone */
+void nl_setfuncs (lua_State *L, nl_state *S, const luaL_Reg *l);
+/* Pushes the registry's table for 'key', made on first use. */
+void nl_registry (lua_State *L, const void *key, const char *mode);
+
+/*
+** A function that makes tensors opens a scope and notes it in S->mark;
+** raising an error closes it. (Finalizers may run inside and do the same,
+** so it puts back what was noted before.)
+*/
+int nl_error (lua_State *L, nl_state *S, const char *fmt, ...);
+/* Raises the context's error, if there is one, at the user's line. */
+void nl_check (lua_State *L, nl_state *S);
+int nl_raise (lua_State *L, nl_state *S);
+/*
+** After an error that more memory could cure: forgets it, collects, and
+** says true once.
+*/
+int nl_again (lua_State *L, nl_state *S, int *tried);
+
+/* A handle without a tensor: made before the tensor, so nothing is lost. */
+nl_tensor *nl_newhandle (lua_State *L, nl_state *S);
+/* Fills it (takes a reference of its own). */
+void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t);
+/* Tells the collector what was filled; it may run any finalizer. */
+void nl_tell (lua_State *L, nl_state *S);
+/* A new handle for 't', which is in the scope noted in S->mark, and the
+   end of that scope: the last act of a function. */
+int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
+               size_t before);
+/* Pushes the one handle of a parameter, buffer or gradient (or nil). */
+void nl_pushheld (lua_State *L, nl_state *S, nx_tensor *t);
+/* The handle at 'i' becomes the one of a held tensor. */
+void nl_adopt (lua_State *L, int i, nx_tensor *t);
+nx_tensor *nl_totensor (lua_State *L, nl_state *S, int i);   /* or NULL */
+nx_tensor *nl_checktensor (lua_State *L, nl_state *S, int i);
+nl_module *nl_tomodule (lua_State *L, nl_state *S, int i);   /* or NULL */
+nx_module *nl_checkmodule (lua_State *L, nl_state *S, int i);
+void nl_pushmodule (lua_State *L, nl_state *S, nx_module *m);
+nl_generator *nl_togenerator (lua_State *L, nl_state *S, int i);
+
+/* Lua values and fields. */
+void nl_value (lua_State *L, nl_state *S, int i, nx_value *v);
+void nl_setfield (lua_State *L, nl_state *S, const char *who,
+                  const nx_field *f, void *args, int i);
+/* Pushes the value of a field; nil if it has none. */
+void nl_pushfield (lua_State *L, nl_state *S, const nx_field *f,
+                   const void *args);
+/* Positional arguments from 'first' on, and a last table of options. */
+void nl_readfields (lua_State *L, nl_state *S, const char *who,
+                    const nx_field *f, void *args, int first);
+
+/* What opens: each adds to the table on the top of the stack. */
+void nl_open_tensor (lua_State *L, nl_state *S);
+void nl_finish_tensor (lua_State *L, nl_state *S);   /* after the ops */
+void nl_open_index (lua_State *L, nl_state *S);
+void nl_open_ops (lua_State *L, nl_state *S);
+void nl_open_grad (lua_State *L, nl_state *S);
+void nl_open_scope (lua_State *L, nl_state *S);
+void nl_open_random (lua_State *L, nl_state *S);
+void nl_open_module (lua_State *L, nl_state *S);
+void nl_open_optim (lua_State *L, nl_state *S);
+void nl_open_file (lua_State *L, nl_state *S);
+void nl_open_system (lua_State *L, nl_state *S);
+void nl_open_test (lua_State *L, nl_state *S);
+
+/* Indexing, for the metatable of tensors. */
+int nl_index (lua_State *L, nl_state *S);
+int nl_newindex (lua_State *L, nl_state *S);
+
+/* A new handle belongs to the open scope, if any. */
+void nl_scope_add (lua_State *L, nl_state *S, int i);
+/* Modes of another coroutine come into force. */
+void nl_switch (lua_State *L, nl_state *S);
+
+int luaopen_neap (lua_State *L);
+
+#endif

@@ -1,0 +1,357 @@
+/*
+** One function behind every operation. The description that the compiler
+** made of its inputs and fields is prepared once, when the library opens,
+** and is an upvalue of the closure.
+*/
+#include <string.h>
+#include "grad/tape.h"
+#include "lua/lneap.h"
+
+#define MAXITEMS 32
+#define MAXINPUTS 10           /* named ones; a list may have any number */
+
+/* What stands at a position of a call: an input or a field. */
+typedef struct item {
+  const nx_field *field;       /* NULL: an input */
+  int input;
+} item;
+
+typedef struct opinfo {
+  const nx_op *op;
+  item items[MAXITEMS];
+  int nitems, nin, list, results, inplace;
+} opinfo;
+
+/* One call: what was given so far. */
+typedef struct opcall {
+  const opinfo *info;
+  union { char bytes[640]; double d; int64_t i; void *p; } args;
+  nx_tensor *in[MAXINPUTS];
+  nx_tensor **list;            /* of list inputs */
+  int nlist;
+  nl_generator *generator;
+  int requires_grad;
+} opcall;
+
+
+static nx_tensor *to_input (lua_State *L, nl_state *S, const opcall *c,
+                            int i, const char *name) {
+  nx_tensor *t = nl_totensor(L, S, i);
+  if (t != NULL) return t;
+  switch (lua_type(L, i)) {
+    case LUA_TNUMBER:
+      return lua_isinteger(L, i)
+             ? nx_from_integer(S->C, lua_tointeger(L, i))
+             : nx_from_number(S->C, lua_tonumber(L, i));
+    case LUA_TBOOLEAN: return nx_from_integer(S->C, lua_toboolean(L, i));
+    default:
+      nl_error(L, S, "%s: %s must be a tensor or a number, not %s",
+                 c->info->op->name, name, luaL_typename(L, i));
+      return NULL;
+  }
+}
+
+
+static void set_input (lua_State *L, nl_state *S, opcall *c, int input,
+                       int i) {
+  char name[32];
+  nx_names_at(c->info->op->inputs, input, name);
+  if (lua_isnoneornil(L, i)) return;
+  c->in[input] = to_input(L, S, c, i, name);
+}
+
+
+/*
+** A list of tensors: the array of pointers is a userdata on the stack,
+** the tensors stay in the Lua table.
+*/
+static void set_list (lua_State *L, nl_state *S, opcall *c, int i) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, i);
+  if (n == 0)
+    nl_error(L, S, "%s: the list of tensors is empty", c->info->op->name);
+  c->nlist = (int)n;
+  c->list = lua_newuserdatauv(L, (size_t)n * sizeof(*c->list), 0);
+  for (lua_Integer k = 1; k <= n; k++) {
+    lua_rawgeti(L, i, k);
+    c->list[k - 1] = nl_totensor(L, S, -1);
+    if (c->list[k - 1] == NULL)
+      nl_error(L, S, "%s: entry %I of the list is %s, not a tensor",
+                 c->info->op->name, k, luaL_typename(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+
+static int has_names (lua_State *L, int i) {
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      lua_pop(L, 1);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+
+static void set_option (lua_State *L, nl_state *S, opcall *c,
+                        const char *key, int i) {
+  const nx_op *op = c->info->op;
+  const nx_field *f = nx_field_find(op->fields, key);
+  int input;
+  if (f != NULL && f->kind == NX_KIND_DRAW) {
+    c->generator = nl_togenerator(L, S, i);
+    if (c->generator == NULL)
+      nl_error(L, S, "%s: generator must come from neap.generator",
+                 op->name);
+  }
+  else if (f != NULL && f->kind != NX_KIND_BASE)
+    nl_setfield(L, S, op->name, f, c->args.bytes, i);
+  else if ((input = nx_names_find(op->inputs, key)) >= 0)
+    set_input(L, S, c, input, i);
+  else if (*op->inputs == '\0' && strcmp(key, "requires_grad") == 0)
+    c->requires_grad = lua_toboolean(L, i);
+  else {
+    nx_fields_unknown(S->C, op->name, op->fields,
+                      *op->inputs ? op->inputs : "requires_grad", key);
+    nl_raise(L, S);
+  }
+}
+
+
+static void set_options (lua_State *L, nl_state *S, opcall *c, int i) {
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    if (lua_type(L, -2) == LUA_TSTRING)
+      set_option(L, S, c, lua_tostring(L, -2), lua_gettop(L));
+    lua_pop(L, 1);
+  }
+}
+
+
+/*
+** A table is a list where a list is wanted (with options among it), else
+** options.
+*/
+static int wants_list (const item *it, const opinfo *info) {
+  if (it == NULL) return 0;
+  if (it->field == NULL) return info->list;
+  return it->field->kind == NX_KIND_INTS || it->field->kind == NX_KIND_DIMS;
+}
+
+static void read_table (lua_State *L, nl_state *S, opcall *c,
+                        const item *it, int i, int last) {
+  int names = has_names(L, i);
+  if (wants_list(it, c->info) &&
+      (lua_rawlen(L, i) > 0 || (!names && it->field &&
+                                it->field->kind == NX_KIND_INTS))) {
+    if (it->field == NULL) set_list(L, S, c, i);
+    else nl_setfield(L, S, c->info->op->name, it->field, c->args.bytes, i);
+  }
+  else if (lua_rawlen(L, i) > 0 || !last)
+    nl_error(L, S, "%s: argument %d is a table, expected %s",
+               c->info->op->name, i, it && it->field == NULL ? "a tensor"
+               : it ? it->field->name : "nothing more");
+  if (names) set_options(L, S, c, i);
+}
+
+
+/* sizes may be given one by one: zeros(2, 3) */
+static int read_sizes (lua_State *L, nl_state *S, opcall *c,
+                       const nx_field *f, int i, int top) {
+  nx_value v;
+  memset(&v, 0, sizeof(v));
+  v.tag = NX_IS_INTS;
+  while (i <= top && lua_isinteger(L, i)) {
+    if (v.ints.n == NEAP_MAXDIM)
+      nl_error(L, S, "%s: more than %d sizes", c->info->op->name,
+                 NEAP_MAXDIM);
+    v.ints.v[v.ints.n++] = lua_tointeger(L, i++);
+  }
+  nx_field_set(S->C, c->info->op->name, f, c->args.bytes, &v);
+  nl_check(L, S);
+  return i;
+}
+
+
+static void read_call (lua_State *L, nl_state *S, opcall *c) {
+  const opinfo *info = c->info;
+  int top = lua_gettop(L), next = 0, i = 1;
+  while (i <= top) {
+    const item *it = next < info->nitems ? &info->items[next] : NULL;
+    if (lua_type(L, i) == LUA_TTABLE) {
+      read_table(L, S, c, it, i, i == top);
+      if (wants_list(it, info)) next++;
+      i++;
+      continue;
+    }
+    if (it == NULL) nl_error(L, S, "%s: too many arguments", info->op->name);
+    next++;
+    if (it->field == NULL && info->list)
+      nl_error(L, S, "%s: argument %d must be a list of tensors",
+                 info->op->name, i);
+    if (it->field == NULL) set_input(L, S, c, it->input, i++);
+    else if (it->field->kind == NX_KIND_INTS && lua_isinteger(L, i))
+      i = read_sizes(L, S, c, it->field, i, top);
+    else nl_setfield(L, S, info->op->name, it->field, c->args.bytes, i++);
+  }
+}
+
+
+/* random operations draw from the given generator for once */
+static int apply (nl_state *S, opcall *c, nx_tensor **out) {
+  const opinfo *info = c->info;
+  nx_generator own = S->C->random;
+  int n;
+  if (c->generator) S->C->random = c->generator->g;
+  n = nx_apply_all(S->C, info->op, c->args.bytes,
+                   info->list ? c->nlist : info->nin,
+                   info->list ? c->list : c->in, info->inplace,
+                   info->results, out);
+  if (c->generator) {
+    c->generator->g = S->C->random;
+    S->C->random = own;
+  }
+  if (n > 0 && c->requires_grad) nx_require(S->C, out[0], 1);
+  return n;
+}
+
+
+static int call_op (lua_State *L) {
+  nl_state *S = nl_S(L);
+  opcall c;
+  nl_tensor *h[4];
+  nx_tensor *out[4];
+  size_t mark, before;
+  int n, tried = 0;
+  c.info = lua_touserdata(L, lua_upvalueindex(2));
+  c.nlist = 0;
+  c.list = NULL;
+  c.generator = NULL;
+  c.requires_grad = 0;
+  memset(c.in, 0, sizeof(c.in));
+  nx_fields_default(S->C, c.info->op->fields, c.args.bytes);
+  before = S->mark;
+  mark = S->mark = nx_push(S->C);
+  read_call(L, S, &c);
+  if (c.info->op->fields)
+    nx_fields_check(S->C, c.info->op->name, c.info->op->fields,
+                    c.args.bytes);
+  nl_check(L, S);
+  if (c.info->inplace) {
+    if (nl_totensor(L, S, 1) == NULL)
+      return nl_error(L, S, "%s_: the first argument must be a tensor",
+                        c.info->op->name);
+    do n = apply(S, &c, out); while (n < 0 && nl_again(L, S, &tried));
+    nl_check(L, S);
+    nx_pop(S->C, mark, NULL);
+    S->mark = before;
+    lua_settop(L, 1);
+    return 1;
+  }
+  for (int i = 0; i < c.info->results; i++) h[i] = nl_newhandle(L, S);
+  do n = apply(S, &c, out); while (n < 0 && nl_again(L, S, &tried));
+  nl_check(L, S);
+  for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
+  nx_pop(S->C, mark, NULL);
+  S->mark = before;
+  nl_tell(L, S);
+  if (S->scoped)
+    for (int i = 0; i < n; i++)
+      nl_scope_add(L, S, lua_gettop(L) - c.info->results + 1 + i);
+  lua_settop(L, lua_gettop(L) - (c.info->results - n));
+  return n;
+}
+
+
+/*
+** Preparing the description.
+*/
+static void add_item (opinfo *o, const nx_field *f, int input) {
+  o->items[o->nitems].field = f;
+  o->items[o->nitems++].input = input;
+}
+
+static void order_of_call (opinfo *o) {
+  const nx_op *op = o->op;
+  char name[32];
+  int optional, list, n;
+  if (op->call == NULL) {
+    for (int i = 0; i < o->nin; i++) add_item(o, NULL, i);
+    for (const nx_field *f = op->fields; f && f->name; f++)
+      if (f->kind != NX_KIND_BASE && f->kind != NX_KIND_DRAW)
+        add_item(o, f, 0);
+    return;
+  }
+  n = nx_names_count(op->call, &optional, &list);
+  for (int i = 0; i < n; i++) {
+    int input = nx_names_find(op->inputs, nx_names_at(op->call, i, name));
+    add_item(o, input < 0 ? nx_field_find(op->fields, name) : NULL, input);
+  }
+}
+
+static void prepare (opinfo *o, const nx_op *op, int inplace) {
+  int hidden, list;
+  memset(o, 0, sizeof(*o));
+  o->op = op;
+  o->inplace = inplace;
+  o->nin = nx_names_count(op->inputs, &hidden, &o->list);
+  for (const char *p = op->outputs; *p; ) {
+    size_t n = strcspn(p, " ");
+    o->results += p[n - 1] != '~';
+    p += n + (p[n] == ' ');
+  }
+  (void)list;
+  order_of_call(o);
+}
+
+
+static void push_op (lua_State *L, nl_state *S, const nx_op *op,
+                     int inplace) {
+  lua_pushlightuserdata(L, S);
+  prepare(lua_newuserdatauv(L, sizeof(opinfo), 0), op, inplace);
+  lua_pushcclosure(L, call_op, 2);
+}
+
+/* table[name] = function, for the table at 'at' */
+static void set_op (lua_State *L, int at, const char *name, int inplace) {
+  lua_pushvalue(L, -1);
+  lua_pushfstring(L, "%s%s", name, inplace ? "_" : "");
+  lua_insert(L, -2);
+  lua_rawset(L, at);
+}
+
+
+/*
+** Every operation as a function of neap and of neap.nn.functional, as a
+** method, and in place where it can be; starting values in neap.nn.init.
+*/
+void nl_open_ops (lua_State *L, nl_state *S) {
+  int neap = lua_gettop(L), methods, functional, init;
+  lua_getfield(L, neap, "Tensor");
+  methods = lua_gettop(L);
+  lua_newtable(L);
+  functional = lua_gettop(L);
+  lua_newtable(L);
+  init = lua_gettop(L);
+  for (const nx_op *const *p = nx_ops; *p != NULL; p++) {
+    const nx_op *op = *p;
+    push_op(L, S, op, 0);
+    if (!(op->flags & NX_INITIALISER)) {
+      set_op(L, neap, op->name, 0);
+      set_op(L, functional, op->name, 0);
+      if (*op->inputs) set_op(L, methods, op->name, 0);
+    }
+    lua_pop(L, 1);
+    if (op->flags & NX_INPLACE) {
+      push_op(L, S, op, 1);
+      if (op->flags & NX_INITIALISER) set_op(L, init, op->name, 1);
+      else set_op(L, methods, op->name, 1);
+      lua_pop(L, 1);
+    }
+  }
+  lua_setfield(L, neap, "_init");
+  lua_setfield(L, neap, "_functional");
+  lua_settop(L, neap);
+}

@@ -1,0 +1,137 @@
+/*
+** The inside, for tests: neap._test. Nothing else may use it.
+*/
+#include <string.h>
+#include "base/cpu.h"
+#include "lua/lneap.h"
+
+
+/* fail(n, forever): the n-th request for memory from now fails (0: none);
+   no second try after a collection */
+static int x_fail (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_Integer n = luaL_checkinteger(L, 1);
+  atomic_store(&S->rt->memory.fail_in, n - 1);
+  atomic_store(&S->rt->memory.fail_forever, lua_toboolean(L, 2));
+  S->retries = n == 0;
+  return 0;
+}
+
+/* pending() -> true if the failure has not come yet */
+static int x_pending (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushboolean(L, atomic_load(&S->rt->memory.fail_in) >= 0);
+  return 1;
+}
+
+/* live() -> tensors, bytes in use, entries of the scope */
+static int x_live (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushinteger(L, S->C->tensors);
+  lua_pushinteger(L, (lua_Integer)atomic_load(&S->rt->memory.used));
+  lua_pushinteger(L, (lua_Integer)S->C->scope.count);
+  return 3;
+}
+
+/* cpu(name): kernels of another instruction set; false if it is not here */
+static int x_cpu (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *name = luaL_checkstring(L, 1);
+  for (int i = 0; i <= nx_cpu_widest(); i++)
+    if (strcmp(nx_cpu_name(i), name) == 0) {
+      S->rt->isa = i;
+      lua_pushboolean(L, 1);
+      return 1;
+    }
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+
+static const char *item_text (const char *s) { return s ? s : ""; }
+
+static void push_fields (lua_State *L, const nx_field *f) {
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (; f && f->name; f++) {
+    lua_newtable(L);
+    lua_pushstring(L, f->name);
+    lua_setfield(L, -2, "name");
+    lua_pushinteger(L, f->kind);
+    lua_setfield(L, -2, "kind");
+    lua_pushstring(L, item_text(f->doc));
+    lua_setfield(L, -2, "doc");
+    lua_rawseti(L, -2, ++n);
+  }
+}
+
+/* ops() -> descriptors as tables */
+static int x_ops (lua_State *L) {
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (const nx_op *const *p = nx_ops; *p; p++) {
+    lua_newtable(L);
+    lua_pushstring(L, (*p)->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, item_text((*p)->doc));
+    lua_setfield(L, -2, "doc");
+    lua_pushstring(L, (*p)->inputs);
+    lua_setfield(L, -2, "inputs");
+    lua_pushboolean(L, (*p)->grad != NULL);
+    lua_setfield(L, -2, "grad");
+    lua_pushboolean(L, ((*p)->flags & NX_INPLACE) != 0);
+    lua_setfield(L, -2, "inplace");
+    lua_pushboolean(L, ((*p)->flags & NX_INITIALISER) != 0);
+    lua_setfield(L, -2, "initialiser");
+    push_fields(L, (*p)->fields);
+    lua_setfield(L, -2, "fields");
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+/* layers(), optims() -> the same for these */
+static int x_layers (lua_State *L) {
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (const nx_layer *const *p = nx_layers; *p; p++) {
+    lua_newtable(L);
+    lua_pushstring(L, (*p)->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, item_text((*p)->doc));
+    lua_setfield(L, -2, "doc");
+    push_fields(L, (*p)->fields);
+    lua_setfield(L, -2, "fields");
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+static int x_optims (lua_State *L) {
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (const nx_optim *const *p = nx_optims; *p; p++) {
+    lua_newtable(L);
+    lua_pushstring(L, (*p)->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, item_text((*p)->doc));
+    lua_setfield(L, -2, "doc");
+    push_fields(L, (*p)->fields);
+    lua_setfield(L, -2, "fields");
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+  {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
+  {"cpu", x_cpu}, {"ops", x_ops}, {"layers", x_layers},
+  {"optims", x_optims}, {NULL, NULL}
+};
+
+void nl_open_test (lua_State *L, nl_state *S) {
+  lua_newtable(L);
+  nl_setfuncs(L, S, functions);
+  lua_setfield(L, -2, "_test");
+}

@@ -1,0 +1,181 @@
+/*
+** linear: y = f(x w^T + b), with an optional activation f, in one go.
+*/
+#include <string.h>
+#include "ops.h"
+#include "tensor/product.h"
+#include "tensor/view.h"
+
+typedef struct linear_args { int activation; } linear_args;
+
+static const nx_field linear_fields[] = {
+  NX_ENUM(linear_args, activation, NX_ACTIVATIONS, NX_NONE,
+          "what follows: none, relu, tanh, sigmoid"),
+  NX_END
+};
+
+
+/* x (..., in), w (out, in), b (out) */
+static int linear_shape (nx_ctx *C, nx_node *n) {
+  nx_tensor *x = n->in[0], *w = n->in[1];
+  nx_tensor *b = n->nin > 2 ? n->in[2] : NULL;
+  int64_t shape[NEAP_MAXDIM];
+  char xt[NX_SHAPE_TEXT], wt[NX_SHAPE_TEXT];
+  if (nx_want_float(C, n, 0) || nx_want_float(C, n, 1)) return nx_status(C);
+  if (w->ndim != 2 || x->ndim == 0)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and w is %s, expected at "
+                      "least one and exactly two dimensions",
+                      nx_shape_of(x, xt), nx_shape_of(w, wt));
+  if (x->shape[x->ndim - 1] != w->shape[1])
+    return nx_op_fail(C, n, NEAP_ESHAPE, "x has %lld features in its last "
+                      "dim, expected %lld (x is %s)",
+                      (long long)x->shape[x->ndim - 1],
+                      (long long)w->shape[1], nx_shape_of(x, xt));
+  if (x->dtype != w->dtype || (b && b->dtype != w->dtype))
+    return nx_op_fail(C, n, NEAP_EDTYPE, "x is %s, but the weights are %s",
+                      nx_dtype_name(x->dtype), nx_dtype_name(w->dtype));
+  if (b && (b->ndim != 1 || b->len != w->shape[0]))
+    return nx_op_fail(C, n, NEAP_ESHAPE, "b is %s, expected %lld",
+                      nx_shape_of(b, xt), (long long)w->shape[0]);
+  memcpy(shape, x->shape, sizeof(shape));
+  shape[x->ndim - 1] = w->shape[0];
+  nx_out(C, n, 0, x->dtype, x->ndim, shape);
+  return nx_status(C);
+}
+
+
+/* all but the last dimension as rows; a copy where that is no view */
+static nx_tensor *as_rows (nx_ctx *C, nx_tensor *t) {
+  int64_t shape[2];
+  nx_tensor *v;
+  if (t == NULL || t->ndim == 2) return t;
+  shape[1] = t->shape[t->ndim - 1];
+  shape[0] = 1;
+  for (int d = 0; d < t->ndim - 1; d++) shape[0] *= t->shape[d];
+  v = nx_view_shape(C, t, 2, shape);
+  if (v || nx_status(C)) return v;
+  t = nx_dense(C, t);
+  return t ? nx_view_shape(C, t, 2, shape) : NULL;
+}
+
+
+static int64_t row_count (const nx_tensor *t) {
+  int64_t n = 1;
+  for (int d = 0; d < t->ndim - 1; d++) n *= t->shape[d];
+  return n;
+}
+
+
+static int linear_forward (nx_ctx *C, nx_node *n) {
+  linear_args *a = n->a;
+  nx_tensor *x = as_rows(C, n->in[0]), *w = n->in[1];
+  nx_tensor *y = as_rows(C, n->out[0]);
+  nx_tensor *b = n->nin > 2 && n->in[2] ? nx_dense(C, n->in[2]) : NULL;
+  if (nx_status(C)) return nx_status(C);
+  nx_product(C, y->dtype, nx_matrix_of(x), nx_transposed(nx_matrix_of(w)),
+             nx_matrix_of(y), b ? b->data : NULL, a->activation);
+  return 0;
+}
+
+
+/* the gradient before the activation, from y */
+static nx_tensor *before_activation (nx_ctx *C, nx_node *n, nx_tensor *gy) {
+  linear_args *a = n->a;
+  nx_tensor *y = n->out[0], *one;
+  switch (a->activation) {
+    case NX_RELU:
+      return nx_mul(C, gy, nx_to(C, nx_gt(C, y, nx_from_number(C, 0)),
+                                 gy->dtype));
+    case NX_TANH:
+      one = nx_from_number(C, 1);
+      return nx_mul(C, gy, nx_sub(C, one, nx_mul(C, y, y)));
+    case NX_SIGMOID:
+      one = nx_from_number(C, 1);
+      return nx_mul(C, gy, nx_mul(C, y, nx_sub(C, one, y)));
+    default: return gy;
+  }
+}
+
+/*
+** With g the gradient before the activation, rows flattened:
+** gx = g w, gw = g^T x, gb = sum of the rows of g
+*/
+static int linear_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                        nx_tensor **gx) {
+  nx_tensor *x = n->in[0], *w = n->in[1];
+  nx_tensor *g = before_activation(C, n, gy[0]), *rows, *xrows;
+  nx_ints first = {1, {0}};
+  if (g == NULL) return nx_status(C);
+  if (n->wants[0]) gx[0] = nx_matmul(C, g, w);
+  rows = nx_reshape(C, g, 2, (int64_t[]){row_count(x), w->shape[0]});
+  if (n->wants[1]) {
+    xrows = nx_reshape(C, x, 2, (int64_t[]){row_count(x), w->shape[1]});
+    gx[1] = nx_matmul(C, nx_transpose(C, rows, 0, 1), xrows);
+  }
+  if (n->nin > 2 && n->wants[2]) gx[2] = nx_sum(C, rows, first, 0);
+  return nx_status(C);
+}
+
+
+/* the same with products straight into their places */
+static nx_tensor *before_activation_fused (nx_ctx *C, nx_node *n,
+                                           nx_tensor *gy) {
+  linear_args *a = n->a;
+  const nx_kernels *K = nx_kernels_for(C, gy->dtype);
+  nx_map_fn *f = a->activation == NX_RELU ? K->relu_grad
+               : a->activation == NX_TANH ? K->tanh_grad : K->sigmoid_grad;
+  nx_tensor *in[2], *g;
+  if (a->activation == NX_NONE) return nx_dense(C, gy);
+  g = nx_new(C, gy->dtype, gy->ndim, gy->shape);
+  in[0] = gy;
+  in[1] = n->out[0];
+  return g && nx_map(C, f, NULL, g, 2, in) == 0 ? g : NULL;
+}
+
+static int linear_fused (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                         nx_tensor **gx) {
+  nx_tensor *x = as_rows(C, n->in[0]), *w = n->in[1], *out;
+  nx_tensor *g = as_rows(C, before_activation_fused(C, n, gy[0]));
+  nx_ints first = {1, {0}};
+  if (nx_status(C)) return nx_status(C);
+  if (n->wants[0]) {
+    gx[0] = nx_new(C, x->dtype, n->in[0]->ndim, n->in[0]->shape);
+    out = as_rows(C, gx[0]);
+    if (out == NULL) return nx_status(C);
+    nx_product(C, g->dtype, nx_matrix_of(g), nx_matrix_of(w),
+               nx_matrix_of(out), NULL, NX_NONE);
+  }
+  if (n->wants[1]) {
+    gx[1] = nx_new(C, w->dtype, 2, w->shape);
+    if (gx[1] == NULL) return nx_status(C);
+    nx_product(C, g->dtype, nx_transposed(nx_matrix_of(g)), nx_matrix_of(x),
+               nx_matrix_of(gx[1]), NULL, NX_NONE);
+  }
+  if (n->nin > 2 && n->wants[2]) gx[2] = nx_sum(C, g, first, 0);
+  return nx_status(C);
+}
+
+static const char *linear_saved (const nx_node *n) {
+  return ((linear_args *)n->a)->activation == NX_NONE ? "x w" : "x w y";
+}
+
+const nx_op nx_op_linear = {
+  .name = "linear",
+  .doc = "x w^T + b: an affine map of the last dimension.",
+  .inputs = "x w b?", .outputs = "y", .fields = linear_fields,
+  .argsize = sizeof(linear_args), .saved = linear_saved,
+  .shape = linear_shape, .forward = linear_forward, .grad = linear_grad,
+  .fused = linear_fused
+};
+
+OPFN nx_tensor *nx_linear (nx_ctx *C, nx_tensor *x, nx_tensor *w,
+                           nx_tensor *b) {
+  linear_args a = {NX_NONE};
+  return nx_apply(C, &nx_op_linear, &a, 3, (nx_tensor *[]){x, w, b});
+}
+
+OPFN nx_tensor *nx_linear_act (nx_ctx *C, nx_tensor *x, nx_tensor *w,
+                               nx_tensor *b, int activation) {
+  linear_args a = {activation};
+  return nx_apply(C, &nx_op_linear, &a, 3, (nx_tensor *[]){x, w, b});
+}

@@ -1,0 +1,375 @@
+/*
+** Elements and rows by tensors of positions. 'base' is what positions
+** count from; they are checked before anything is done.
+*/
+#include <string.h>
+#include "ops.h"
+#include "op/broadcast.h"
+#include "op/slice.h"
+
+typedef struct index_args { int64_t dim, base; } index_args;
+
+static const nx_field index_fields[] = {
+  NX_DIM(index_args, dim, NX_REQUIRED, "dimension that positions count"),
+  NX_BASE(index_args, base),
+  NX_END
+};
+
+
+/*
+** Positions as dense int64, from 0, all inside 'size'. Negative ones
+** count from the end.
+*/
+static nx_tensor *positions (nx_ctx *C, const nx_node *n, int input,
+                             int64_t size) {
+  const index_args *a = n->a;
+  nx_tensor *t = nx_typed(C, n->in[input], NEAP_I64), *p;
+  const int64_t *from;
+  int64_t *to;
+  if (t == NULL || (t = nx_dense(C, t)) == NULL) return NULL;
+  p = nx_new_like(C, t);
+  if (p == NULL) return NULL;
+  from = (const int64_t *)t->data;
+  to = (int64_t *)p->data;
+  for (int64_t i = 0; i < t->len; i++) {
+    int64_t at = from[i] < 0 ? from[i] + size : from[i] - a->base;
+    if (at < 0 || at >= size) {
+      nx_op_fail(C, n, NEAP_EINDEX, "index[%lld] is %lld, but dimension %lld "
+                 "has positions %lld to %lld", (long long)i + C->base,
+                 (long long)from[i], (long long)a->dim + C->base,
+                 (long long)a->base, (long long)(size - 1 + a->base));
+      return NULL;
+    }
+    to[i] = at;
+  }
+  return p;
+}
+
+
+/*
+** A dense tensor as outer x size x inner around a dimension.
+*/
+typedef struct around { int64_t outer, size, inner; } around;
+
+static around around_dim (const nx_tensor *t, int64_t dim) {
+  around s = {1, 1, 1};
+  for (int d = 0; d < t->ndim; d++)
+    if (d < dim) s.outer *= t->shape[d];
+    else if (d > dim) s.inner *= t->shape[d];
+  if (t->ndim > 0) s.size = t->shape[dim];
+  return s;
+}
+
+
+static int index_select_shape (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0], *index = n->in[1];
+  int64_t shape[NEAP_MAXDIM];
+  char text[NX_SHAPE_TEXT];
+  if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1))
+    return nx_status(C);
+  if (index->ndim > 1)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "index is %s, expected one "
+                      "dimension", nx_shape_of(index, text));
+  memcpy(shape, x->shape, sizeof(shape));
+  if (x->ndim > 0) shape[a->dim] = index->len;
+  nx_out(C, n, 0, x->dtype, x->ndim, shape);
+  return nx_status(C);
+}
+
+
+/* rows of 'inner' bytes taken by position */
+typedef struct take {
+  const char *x;
+  char *y;
+  const int64_t *at;
+  int64_t count, size, row;      /* row: bytes */
+} take;
+
+static void take_rows (void *arg, int64_t first, int64_t last) {
+  const take *t = arg;
+  for (int64_t i = first; i < last; i++) {
+    int64_t outer = i / t->count, at = t->at[i % t->count];
+    memcpy(t->y + i * t->row, t->x + (outer * t->size + at) * t->row,
+           (size_t)t->row);
+  }
+}
+
+static int index_select_forward (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = nx_dense(C, n->in[0]), *at;
+  around s;
+  take t;
+  if (x == NULL) return nx_status(C);
+  s = around_dim(x, a->dim);
+  at = positions(C, n, 1, s.size);
+  if (at == NULL) return nx_status(C);
+  t.x = x->data;
+  t.y = n->out[0]->data;
+  t.at = (const int64_t *)at->data;
+  t.count = at->len;
+  t.size = s.size;
+  t.row = s.inner * (int64_t)nx_dtype_size(x->dtype);
+  nx_pieces(C, s.outer * t.count, s.inner, take_rows, &t);
+  return 0;
+}
+
+/* gx = zeros with the rows of gy added in their places */
+static int index_select_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                              nx_tensor **gx) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0];
+  if (!n->wants[0]) return 0;
+  gx[0] = nx_index_add(C, nx_zeros(C, x->dtype, x->ndim, x->shape), a->dim,
+                       n->in[1], gy[0], a->base);
+  return nx_status(C);
+}
+
+const nx_op nx_op_index_select = {
+  .name = "index_select",
+  .doc = "The slices of x along a dimension at the given positions.",
+  .inputs = "x index", .outputs = "y", .call = "x dim index",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .shape = index_select_shape, .forward = index_select_forward,
+  .grad = index_select_grad
+};
+
+OPFN nx_tensor *nx_index_select (nx_ctx *C, nx_tensor *x, int64_t dim,
+                                 nx_tensor *index, int64_t base) {
+  index_args a = {dim, base};
+  return nx_apply(C, &nx_op_index_select, &a, 2, (nx_tensor *[]){x, index});
+}
+
+
+static int index_add_shape (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0], *index = n->in[1], *z = n->in[2];
+  char xt[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  int fits = x->ndim == z->ndim && x->dtype == z->dtype;
+  if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1))
+    return nx_status(C);
+  for (int d = 0; fits && d < x->ndim; d++)
+    fits = z->shape[d] == (d == a->dim ? index->len : x->shape[d]);
+  if (!fits || index->ndim > 1)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "source (%s %s) does not fit x (%s "
+                      "%s) with %lld positions", nx_dtype_name(z->dtype),
+                      nx_shape_of(z, zt), nx_dtype_name(x->dtype),
+                      nx_shape_of(x, xt), (long long)index->len);
+  nx_out_like(C, n, 0, x);
+  return nx_status(C);
+}
+
+/* rows are added in the order of the index, on one thread: same bits */
+static int index_add_forward (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *y = n->out[0], *z, *at, *into = y;
+  around s = around_dim(y, a->dim);
+  int64_t size = (int64_t)nx_dtype_size(y->dtype), row = s.inner * size;
+  const nx_kernels *K = nx_kernels_for(C, y->dtype);
+  z = nx_dense(C, n->in[2]);
+  at = positions(C, n, 1, s.size);
+  if (z == NULL || at == NULL) return nx_status(C);
+  if (!n->inplace && nx_copy(C, y, n->in[0])) return nx_status(C);
+  if (!nx_is_dense(y) && (into = nx_dense(C, y)) == NULL)
+    return nx_status(C);
+  for (int64_t i = 0; i < s.outer * at->len; i++) {
+    int64_t to = i / at->len * s.size + ((int64_t *)at->data)[i % at->len];
+    void *p[3];
+    p[0] = p[1] = into->data + to * row;
+    p[2] = z->data + i * row;
+    K->add((size_t)s.inner, p, 0, NULL);
+  }
+  return into == y ? nx_status(C) : nx_copy(C, y, into);
+}
+
+/* gx = gy, gz = the rows of gy at the positions */
+static int index_add_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                           nx_tensor **gx) {
+  index_args *a = n->a;
+  gx[0] = gy[0];
+  if (n->wants[2])
+    gx[2] = nx_index_select(C, gy[0], a->dim, n->in[1], a->base);
+  return nx_status(C);
+}
+
+const nx_op nx_op_index_add = {
+  .name = "index_add",
+  .doc = "x with slices of source added at positions along a dimension.",
+  .inputs = "x index source", .outputs = "y", .call = "x dim index source",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .flags = NX_INPLACE, .shape = index_add_shape,
+  .forward = index_add_forward, .grad = index_add_grad
+};
+
+OPFN nx_tensor *nx_index_add (nx_ctx *C, nx_tensor *x, int64_t dim,
+                              nx_tensor *index, nx_tensor *source,
+                              int64_t base) {
+  index_args a = {dim, base};
+  return nx_apply(C, &nx_op_index_add, &a, 3,
+                  (nx_tensor *[]){x, index, source});
+}
+
+
+/*
+** gather and scatter_add: one position for every element.
+*/
+static int same_but_dim (nx_ctx *C, const nx_node *n, const nx_tensor *x,
+                         const nx_tensor *index, int64_t dim) {
+  char xt[NX_SHAPE_TEXT], it[NX_SHAPE_TEXT];
+  int fits = x->ndim == index->ndim;
+  for (int d = 0; fits && d < x->ndim; d++)
+    fits = d == dim || index->shape[d] <= x->shape[d];
+  if (fits) return 0;
+  return nx_op_fail(C, n, NEAP_ESHAPE, "index is %s and does not fit x, "
+                    "which is %s (only dimension %lld may be larger)",
+                    nx_shape_of(index, it), nx_shape_of(x, xt),
+                    (long long)dim + C->base);
+}
+
+static int gather_shape (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0], *index = n->in[1];
+  if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1) ||
+      same_but_dim(C, n, x, index, a->dim)) return nx_status(C);
+  nx_out(C, n, 0, x->dtype, index->ndim, index->shape);
+  return nx_status(C);
+}
+
+/*
+** Where element i of a dense tensor of the shape of 'index' lies in 'x'
+** when 'at' replaces its position along 'dim'.
+*/
+static int64_t element_at (const nx_tensor *x, const nx_tensor *index,
+                           int64_t i, int64_t dim, int64_t at) {
+  int64_t to = 0;
+  for (int d = index->ndim - 1; d >= 0; d--) {
+    int64_t p = i % index->shape[d];
+    i /= index->shape[d];
+    to += (d == dim ? at : p) * x->stride[d];
+  }
+  return to;
+}
+
+typedef struct pick {
+  const nx_tensor *x, *at;
+  char *y;
+  int64_t dim, size;
+} pick;
+
+static void pick_elements (void *arg, int64_t first, int64_t last) {
+  const pick *p = arg;
+  const int64_t *at = (const int64_t *)p->at->data;
+  for (int64_t i = first; i < last; i++)
+    memcpy(p->y + i * p->size,
+           p->x->data + element_at(p->x, p->at, i, p->dim, at[i]) * p->size,
+           (size_t)p->size);
+}
+
+static int gather_forward (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0];
+  pick p;
+  p.at = positions(C, n, 1, x->ndim ? x->shape[a->dim] : 1);
+  if (p.at == NULL) return nx_status(C);
+  p.x = x;
+  p.y = n->out[0]->data;
+  p.dim = a->dim;
+  p.size = (int64_t)nx_dtype_size(x->dtype);
+  nx_pieces(C, p.at->len, 4, pick_elements, &p);
+  return 0;
+}
+
+static int gather_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                        nx_tensor **gx) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0];
+  gx[0] = nx_scatter_add(C, nx_zeros(C, x->dtype, x->ndim, x->shape),
+                         a->dim, n->in[1], gy[0], a->base);
+  return nx_status(C);
+}
+
+const nx_op nx_op_gather = {
+  .name = "gather",
+  .doc = "For each element of index, the element of x with that position "
+         "along a dimension and the same place along all others.",
+  .inputs = "x index", .outputs = "y", .call = "x dim index",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .shape = gather_shape, .forward = gather_forward, .grad = gather_grad
+};
+
+OPFN nx_tensor *nx_gather (nx_ctx *C, nx_tensor *x, int64_t dim,
+                           nx_tensor *index, int64_t base) {
+  index_args a = {dim, base};
+  return nx_apply(C, &nx_op_gather, &a, 2, (nx_tensor *[]){x, index});
+}
+
+
+static int scatter_add_shape (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *x = n->in[0], *index = n->in[1], *z = n->in[2];
+  char it[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1) ||
+      same_but_dim(C, n, x, index, a->dim)) return nx_status(C);
+  for (int d = 0; d < index->ndim; d++)
+    if (z->ndim != index->ndim || z->shape[d] < index->shape[d])
+      return nx_op_fail(C, n, NEAP_ESHAPE, "source is %s, smaller than "
+                        "index, which is %s", nx_shape_of(z, zt),
+                        nx_shape_of(index, it));
+  if (z->dtype != x->dtype)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "source is %s, but x is %s",
+                      nx_dtype_name(z->dtype), nx_dtype_name(x->dtype));
+  nx_out_like(C, n, 0, x);
+  return nx_status(C);
+}
+
+static int scatter_add_forward (nx_ctx *C, nx_node *n) {
+  index_args *a = n->a;
+  nx_tensor *y = n->out[0], *z = n->in[2], *at;
+  int64_t size = (int64_t)nx_dtype_size(y->dtype);
+  const nx_kernels *K = nx_kernels_for(C, y->dtype);
+  at = positions(C, n, 1, y->ndim ? y->shape[a->dim] : 1);
+  if (at == NULL) return nx_status(C);
+  if (!n->inplace && nx_copy(C, y, n->in[0])) return nx_status(C);
+  for (int64_t i = 0; i < at->len; i++) {
+    int64_t to = element_at(y, at, i, a->dim, ((int64_t *)at->data)[i]);
+    void *p[3];
+    p[0] = p[1] = y->data + to * size;
+    p[2] = z->data + element_at(z, at, i, -1, 0) * size;
+    K->add(1, p, 0, NULL);
+  }
+  return 0;
+}
+
+static int scatter_add_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                             nx_tensor **gx) {
+  index_args *a = n->a;
+  nx_tensor *z = n->in[2], *index = n->in[1];
+  gx[0] = gy[0];
+  if (!n->wants[2]) return nx_status(C);
+  gx[2] = nx_gather(C, gy[0], a->dim, index, a->base);
+  if (gx[2] && !nx_same_shape(z, index)) {   /* the rest was not used */
+    slice_args s;
+    nx_slice_all(index, &s);
+    gx[2] = nx_slice_scatter(C, nx_zeros(C, z->dtype, z->ndim, z->shape),
+                             gx[2], &s);
+  }
+  return nx_status(C);
+}
+
+const nx_op nx_op_scatter_add = {
+  .name = "scatter_add",
+  .doc = "x with each element of source added at its position along a "
+         "dimension.",
+  .inputs = "x index source", .outputs = "y", .call = "x dim index source",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .flags = NX_INPLACE, .shape = scatter_add_shape,
+  .forward = scatter_add_forward, .grad = scatter_add_grad
+};
+
+OPFN nx_tensor *nx_scatter_add (nx_ctx *C, nx_tensor *x, int64_t dim,
+                                nx_tensor *index, nx_tensor *source,
+                                int64_t base) {
+  index_args a = {dim, base};
+  return nx_apply(C, &nx_op_scatter_add, &a, 3,
+                  (nx_tensor *[]){x, index, source});
+}

@@ -1,0 +1,236 @@
+/*
+** Optimisers.
+*/
+#include <string.h>
+#include "grad/tape.h"
+#include "optim/optimizer.h"
+#include "tensor/walk.h"
+
+
+const nx_optim *nx_optim_named (const char *name) {
+  for (const nx_optim *const *p = nx_optims; *p != NULL; p++)
+    if (strcmp((*p)->name, name) == 0) return *p;
+  return NULL;
+}
+
+
+nx_optimizer *nx_optimizer_new (nx_ctx *C, const nx_optim *kind) {
+  nx_optimizer *o = nx_alloc(C, sizeof(*o));
+  if (o == NULL) return NULL;
+  memset(o, 0, sizeof(*o));
+  o->C = C;
+  o->kind = kind;
+  return o;
+}
+
+
+static void free_group (nx_optimizer *o, nx_group *g) {
+  for (int i = 0; i < g->n; i++) {
+    nx_unref(g->states[i].param);
+    for (int s = 0; s < NX_MAXSLOTS; s++) nx_unref(g->states[i].slot[s]);
+  }
+  nx_free(o->C, g->states, (size_t)g->n * sizeof(*g->states));
+  nx_free(o->C, g->args, o->kind->argsize);
+}
+
+void nx_optimizer_free (nx_optimizer *o) {
+  if (o == NULL) return;
+  for (int i = 0; i < o->ngroups; i++) free_group(o, &o->groups[i]);
+  nx_free(o->C, o->groups, (size_t)o->ngroups * sizeof(*o->groups));
+  nx_free(o->C, o, sizeof(*o));
+}
+
+
+static int has_param (const nx_optimizer *o, const nx_tensor *p) {
+  for (int g = 0; g < o->ngroups; g++)
+    for (int i = 0; i < o->groups[g].n; i++)
+      if (o->groups[g].states[i].param == p) return 1;
+  return 0;
+}
+
+
+static int check_params (nx_ctx *C, const nx_optimizer *o, int n,
+                         nx_tensor *const *params) {
+  for (int i = 0; i < n; i++) {
+    const nx_trace *t = nx_trace_of(params[i]);
+    int again = has_param(o, params[i]);
+    for (int j = 0; j < i; j++) again |= params[j] == params[i];
+    if (again)
+      return nx_fail(C, NEAP_EARG, "%s: parameter %d is given twice",
+                     o->kind->name, i + C->base);
+    if (t && t->node)
+      return nx_fail(C, NEAP_EARG, "%s: parameter %d was computed from "
+                     "others; only leaves can be optimised",
+                     o->kind->name, i + C->base);
+    if (!nx_is_float(params[i]->dtype))
+      return nx_fail(C, NEAP_EDTYPE, "%s: parameter %d is %s",
+                     o->kind->name, i + C->base,
+                     nx_dtype_name(params[i]->dtype));
+  }
+  return 0;
+}
+
+
+int nx_optimizer_add (nx_ctx *C, nx_optimizer *o, const void *args, int n,
+                      nx_tensor *const *params) {
+  size_t old = (size_t)o->ngroups * sizeof(nx_group);
+  nx_group g, *groups;
+  if (nx_fields_check(C, o->kind->name, o->kind->fields, args) ||
+      (o->kind->check && o->kind->check(C, args)) ||
+      check_params(C, o, n, params)) return nx_status(C);
+  memset(&g, 0, sizeof(g));
+  g.args = nx_alloc(C, o->kind->argsize);
+  g.states = nx_alloc(C, (size_t)n * sizeof(*g.states));
+  groups = nx_realloc(C, NULL, 0, old + sizeof(g));
+  if (nx_status(C)) {
+    nx_free(C, g.args, o->kind->argsize);
+    nx_free(C, g.states, (size_t)n * sizeof(*g.states));
+    return nx_status(C);
+  }
+  memcpy(g.args, args, o->kind->argsize);
+  memset(g.states, 0, (size_t)n * sizeof(*g.states));
+  g.n = n;
+  for (int i = 0; i < n; i++) g.states[i].param = nx_keep(params[i]);
+  if (old) memcpy(groups, o->groups, old);
+  nx_free(C, o->groups, old);
+  o->groups = groups;
+  o->groups[o->ngroups++] = g;
+  return 0;
+}
+
+
+/*
+** The state of a parameter at its first step. Nothing of it is used
+** before all of it is there.
+*/
+static int make_slots (nx_ctx *C, const nx_optim *k, const void *args,
+                       nx_optim_state *s) {
+  nx_tensor *made[NX_MAXSLOTS] = {0};
+  const char *p = k->slots;
+  for (int i = 0; *p; i++) {
+    size_t n = strcspn(p, " ");
+    nx_tensor *w = s->param;
+    if (s->slot[i] == NULL && (k->uses == NULL || k->uses(args, i))) {
+      made[i] = nx_zeros(C, w->dtype, w->ndim, w->shape);
+      if (made[i] == NULL) return nx_status(C);
+    }
+    p += n + (p[n] != '\0');
+  }
+  for (int i = 0; i < NX_MAXSLOTS; i++)
+    if (made[i]) {
+      s->slot[i] = nx_keep(made[i]);
+      made[i]->flags |= NX_HELD;
+    }
+  return 0;
+}
+
+
+/*
+** One piece of one parameter, ready to run.
+*/
+typedef struct update {
+  nx_map_fn *f;
+  double c[NX_MAXCONSTANTS];
+  char *p[2 + NX_MAXSLOTS];    /* parameter, gradient, slots */
+  nx_tensor *param, *dense;    /* written back where 'param' has strides */
+  int64_t first, len, size;    /* first: of all elements of the step */
+} update;
+
+typedef struct updates {
+  update *v;
+  int n;
+  int64_t len;
+} updates;
+
+static void run_update (const update *u, int64_t from, int64_t n) {
+  void *p[2 + NX_MAXSLOTS];
+  for (int i = 0; i < 2 + NX_MAXSLOTS; i++)
+    p[i] = u->p[i] ? u->p[i] + from * u->size : NULL;
+  u->f((size_t)n, p, 0, u->c);
+}
+
+/* elements first ... last - 1 of all parameters, laid end to end */
+static void run_updates (void *arg, int64_t first, int64_t last) {
+  const updates *all = arg;
+  int low = 0, high = all->n;
+  while (high - low > 1) {               /* the parameter that has 'first' */
+    int mid = (low + high) / 2;
+    if (all->v[mid].first <= first) low = mid;
+    else high = mid;
+  }
+  for (; first < last; low++) {
+    const update *u = &all->v[low];
+    int64_t from = first - u->first, n = u->len - from;
+    if (n > last - first) n = last - first;
+    run_update(u, from, n);
+    first += n;
+  }
+}
+
+
+/*
+** Everything that may fail is done before the first element changes.
+*/
+static int prepare (nx_ctx *C, nx_optimizer *o, updates *all) {
+  for (int g = 0; g < o->ngroups; g++) {
+    nx_group *group = &o->groups[g];
+    if (o->kind->check && o->kind->check(C, group->args))
+      return nx_status(C);
+    for (int i = 0; i < group->n; i++) {
+      nx_optim_state *s = &group->states[i];
+      nx_tensor *w = s->param, *grad = nx_grad_of(w);
+      update *u = &all->v[all->n];
+      if (grad == NULL || w->len == 0) continue;
+      if (make_slots(C, o->kind, group->args, s)) return nx_status(C);
+      grad = nx_dense(C, grad);
+      u->param = w;
+      u->dense = nx_dense(C, w);
+      if (grad == NULL || u->dense == NULL) return nx_status(C);
+      memset(u->c, 0, sizeof(u->c));
+      u->f = o->kind->plan(group->args, nx_kernels_for(C, w->dtype),
+                           s->step + 1, u->c);
+      u->p[0] = u->dense->data;
+      u->p[1] = grad->data;
+      for (int k = 0; k < NX_MAXSLOTS; k++)
+        u->p[2 + k] = s->slot[k] ? s->slot[k]->data : NULL;
+      u->size = (int64_t)nx_dtype_size(w->dtype);
+      u->len = w->len;
+      u->first = all->len;
+      all->len += w->len;
+      all->n++;
+    }
+  }
+  return 0;
+}
+
+
+int nx_optimizer_step (nx_ctx *C, nx_optimizer *o) {
+  size_t room = 0, mark = nx_push(C);
+  updates all = {NULL, 0, 0};
+  if (nx_status(C)) return nx_status(C);
+  for (int g = 0; g < o->ngroups; g++) room += (size_t)o->groups[g].n;
+  all.v = nx_alloc(C, room * sizeof(*all.v));
+  if (all.v && prepare(C, o, &all) == 0) {
+    if (all.len > 0) nx_pieces(C, all.len, 4, run_updates, &all);
+    for (int i = 0; i < all.n; i++) {
+      update *u = &all.v[i];
+      if (u->dense != u->param) nx_copy(C, u->param, u->dense);
+      u->param->store->version++;
+    }
+    for (int g = 0; g < o->ngroups; g++)
+      for (int i = 0; i < o->groups[g].n; i++)
+        if (nx_grad_of(o->groups[g].states[i].param))
+          o->groups[g].states[i].step++;
+  }
+  nx_free(C, all.v, room * sizeof(*all.v));
+  nx_pop(C, mark, NULL);
+  return nx_status(C);
+}
+
+
+int nx_optimizer_zero_grad (nx_ctx *C, nx_optimizer *o) {
+  for (int g = 0; g < o->ngroups; g++)
+    for (int i = 0; i < o->groups[g].n; i++)
+      nx_set_grad(C, o->groups[g].states[i].param, NULL);
+  return nx_status(C);
+}

@@ -1,0 +1,91 @@
+/*
+** Loops over raw arrays. A kernel never allocates, never starts a thread
+** and never fails. The same bodies (body.h) are compiled for float and
+** double and for each instruction set.
+*/
+#ifndef nx_kernels_h
+#define nx_kernels_h
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/cpu.h"
+#include "base/random.h"
+
+/*
+** Elementwise: p[0] is the result, p[1] ... are the operands; bit i of
+** 'fixed' says that p[i] is one element for all. 'c' holds constants.
+** The result may be the same array as an operand.
+*/
+typedef void nx_map_fn (size_t n, void *const *p, unsigned fixed,
+                        const double *c);
+
+/* One row to one element. */
+typedef void nx_fold_fn (size_t n, const void *x, void *y);
+
+/* One row to its largest element and its position; NaN is largest. */
+typedef void nx_best_fn (size_t n, const void *x, void *value, int64_t *at);
+
+/* One row to one row; 'g' is only for gradients. */
+typedef void nx_row_fn (size_t n, const void *g, const void *x, void *y);
+
+/* y = coef * exp(x - shift) */
+typedef void nx_softened_fn (size_t n, const void *x, double shift,
+                             double coef, void *y);
+
+/* Numbers from a stream; a and b as the distribution has it. */
+typedef void nx_fill_fn (size_t n, nx_draw d, double a, double b, void *y);
+
+/* y = x * scale where the stream keeps the element, else 0. */
+typedef void nx_drop_fn (size_t n, nx_draw d, double keep, double scale,
+                         const void *x, void *y);
+
+/*
+** C (m x n, rows 'ldc' apart) = A B, or C + A B with 'add'. A and B are
+** given by the distance of their rows and columns. An element is one
+** chain of multiply-adds over k, in order, whatever m and n are.
+*/
+typedef void nx_product_fn (size_t m, size_t n, size_t k,
+                            const void *a, ptrdiff_t rsa, ptrdiff_t csa,
+                            const void *b, ptrdiff_t rsb, ptrdiff_t csb,
+                            void *c, ptrdiff_t ldc, int add);
+
+/* Each row of C: activation(row + bias); 'bias' may be NULL. */
+typedef void nx_finish_fn (size_t m, size_t n, void *c, ptrdiff_t ldc,
+                           const void *bias, int activation);
+
+#define NX_ACTIVATIONS "none relu tanh sigmoid"
+enum { NX_NONE, NX_RELU, NX_TANH, NX_SIGMOID };
+
+/* All kernels: kind, name. A table may lack some (NULL). */
+#define NX_KERNEL_LIST(X) \
+  X(map, add) X(map, sub) X(map, mul) X(map, div) \
+  X(map, neg) X(map, exp) X(map, log) X(map, sqrt) \
+  X(map, relu) X(map, tanh) X(map, sigmoid) \
+  X(map, relu_grad) X(map, tanh_grad) X(map, sigmoid_grad) \
+  X(map, scale)          /* y = c0 x + c1 */ \
+  X(map, muladd)         /* y = p1 p2 + p3 */ \
+  X(map, square_from)    /* y = p1 + (p2 - p3)^2 */ \
+  X(map, blend)          /* y = p1 p2 + p3 p4 + p5 */ \
+  X(map, eq) X(map, ne) X(map, lt) X(map, le) X(map, gt) X(map, ge) \
+  X(map, sgd)            /* see optim/sgd.c */ \
+  X(map, adam)           /* see optim/adam.c */ \
+  X(fold, sum) X(fold, sum_squares) X(fold, logsumexp) \
+  X(best, max) \
+  X(row, softmax) X(row, log_softmax) \
+  X(row, softmax_grad) X(row, log_softmax_grad) \
+  X(softened, softened) \
+  X(fill, uniform) X(fill, normal) \
+  X(drop, drop) \
+  X(product, product) \
+  X(finish, finish)
+
+typedef struct nx_kernels {
+#define NX_X(kind, name) nx_##kind##_fn *name;
+  NX_KERNEL_LIST(NX_X)
+#undef NX_X
+} nx_kernels;
+
+/* Kernels of one instruction set; 'wide' for double. */
+const nx_kernels *nx_kernels_get (int isa, int wide);
+
+#endif

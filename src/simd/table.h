@@ -1,0 +1,8 @@
+/*
+** The table of the kernels just defined.
+*/
+static const nx_kernels TABLE = {
+#define NX_X(kind, name) FN(name),
+  NX_KERNEL_LIST(NX_X)
+#undef NX_X
+};

@@ -1,0 +1,26 @@
+/*
+** The bodies for float and for double, for the instruction set ISA.
+*/
+#define NX_DOUBLE 0
+#define T float
+#define UI uint32_t
+#define FN(name) CAT(CAT(name, _f32_), ISA)
+#define TABLE CAT(nx_kernels_f32_, ISA)
+#include VECTOR_H
+#include "simd/body.h"
+#include "simd/product.h"
+#include "simd/table.h"
+#include "simd/vector_end.h"
+#undef NX_DOUBLE
+
+#define NX_DOUBLE 1
+#define T double
+#define UI uint64_t
+#define FN(name) CAT(CAT(name, _f64_), ISA)
+#define TABLE CAT(nx_kernels_f64_, ISA)
+#include VECTOR_H
+#include "simd/body.h"
+#include "simd/product.h"
+#include "simd/table.h"
+#include "simd/vector_end.h"
+#undef NX_DOUBLE

@@ -1,0 +1,44 @@
+/*
+** Forgets the vocabulary, so that the next one can be included.
+*/
+#undef W
+#undef V
+#undef VI
+#undef M
+#undef PD
+#undef NX_TAIL
+#undef NX_MASKED
+#undef vload
+#undef vstore
+#undef vload_n
+#undef vstore_n
+#undef vset
+#undef vadd
+#undef vsub
+#undef vmul
+#undef vdiv
+#undef vfma
+#undef vfnma
+#undef vmin
+#undef vmax
+#undef vlt
+#undef vle
+#undef veq
+#undef vsel
+#undef vint
+#undef vreal
+#undef iset
+#undef iadd
+#undef iand
+#undef ior
+#undef vsqrt
+#undef vround
+#undef vexponent
+#undef vscale
+#undef vfrom_words
+#undef MR
+#undef NV
+#undef T
+#undef UI
+#undef FN
+#undef TABLE
