@@ -1,33 +1,33 @@
 /*
 ** The one door to memory.
 */
-#include <stdlib.h>
 #include <string.h>
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/os.h"
 
 struct nx_block { nx_block *next; };
 
 
-static void *libc_alloc (void *ud, void *block, size_t old, size_t size,
-                         size_t align) {
+static void *own_alloc (void *ud, void *block, size_t old, size_t size,
+                        size_t align) {
   void *fresh;
   (void)ud;
   if (size == 0) {
-    free(block);
+    nx_os_free(block);
     return NULL;
   }
-  fresh = aligned_alloc(align, (size + align - 1) / align * align);
+  fresh = nx_os_alloc(size, align);
   if (fresh != NULL && block != NULL) {
     memcpy(fresh, block, old < size ? old : size);
-    free(block);
+    nx_os_free(block);
   }
   return fresh;
 }
 
 
 void nx_account_init (nx_account *m, const neap_config *c) {
-  m->alloc = c->alloc ? c->alloc : libc_alloc;
+  m->alloc = c->alloc ? c->alloc : own_alloc;
   m->ud = c->ud;
   atomic_init(&m->used, 0);
   atomic_init(&m->cached, 0);

@@ -6,6 +6,10 @@
 
 #include "base/context.h"
 
+/* Blocks of the C library; large ones on large pages, where there are. */
+void *nx_os_alloc (size_t size, size_t align);
+void nx_os_free (void *block);
+
 uint64_t nx_clock_ns (void);                    /* monotonic */
 double nx_wall_seconds (void);                  /* since 1970 */
 int nx_processors (void);                       /* that we may use */

@@ -282,12 +282,13 @@ static void add_children (lua_State *L, nl_state *S, int self, int list) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, list);
   nx_module *m = nl_checkmodule(L, S, self);
   for (lua_Integer k = 1; k <= n; k++) {
+    const char *name;
     lua_rawgeti(L, list, k);
     if (nl_tomodule(L, S, -1) == NULL)
       nl_error(L, S, "%s: entry %I is %s, expected a module", m->class_name,
                k, luaL_typename(L, -1));
-    set_child(L, S, self, lua_pushfstring(L, "%I", k - 1),
-              lua_gettop(L) - 1);
+    name = lua_pushfstring(L, "%I", k - 1);
+    set_child(L, S, self, name, lua_gettop(L) - 1);
     lua_pop(L, 2);
   }
 }

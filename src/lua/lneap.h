@@ -24,6 +24,7 @@ typedef struct nl_state {
   const void *module_meta;
   const void *generator_meta;
   size_t mark;                 /* scope of the running function */
+  size_t small;                /* bytes to be told as Lua's own */
   size_t fresh;                /* bytes the collector has not heard of */
   size_t since;                /* bytes of tensors since the last cycle */
   size_t live;                 /* bytes in use after it */

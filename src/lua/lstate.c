@@ -109,31 +109,43 @@ int nl_again (lua_State *L, nl_state *S, int *tried) {
 
 
 /*
-** Lua sees a few bytes where a tensor has millions. From half a threshold
-** of new tensors on (as much as was alive after the last cycle, at least
-** 32 MiB) the collector is pushed in 64 slices, each as if a 64th of the
-** Lua heap had been allocated: no pauses, and the peak stays near twice
-** what is alive.
+** Lua sees a few bytes where a tensor has millions. Small tensors (and what
+** any tensor costs beside its elements) are told to the collector as if
+** Lua had allocated them. For large ones that would be five to ten times
+** too much work; instead, from half a threshold of new tensors on (as much
+** as was alive after the last cycle, at least 32 MiB) the collector is
+** pushed in 64 slices, each as if a 64th of the Lua heap had been
+** allocated: no pauses, and the peak stays near twice what is alive.
 */
+#define SMALL ((size_t)4096)
+#define HANDLE_COST ((size_t)512)
+#define SLICE ((size_t)16384)
+
+void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t) {
+  size_t bytes = (size_t)t->len * nx_dtype_size(t->dtype);
+  h->t = nx_keep(t);
+  S->small += HANDLE_COST + (bytes < SMALL ? bytes : SMALL);
+  S->fresh += bytes;
+}
+
+static void push_collector (lua_State *L, nl_state *S, int kilobytes) {
+  if (!collector_runs(L) || !lua_gc(L, LUA_GCSTEP, kilobytes)) return;
+  S->live = atomic_load(&S->rt->memory.used);
+  S->since = 0;
+}
+
 void nl_tell (lua_State *L, nl_state *S) {
   size_t threshold = S->live > THRESHOLD ? S->live : THRESHOLD;
   S->since += S->fresh;
   S->debt += S->fresh;
   S->fresh = 0;
+  if (S->small >= SLICE) {
+    S->small = 0;
+    push_collector(L, S, SLICE / 1024);
+  }
   if (S->since < threshold / 2 || S->debt < threshold / 128) return;
   S->debt = 0;
-  if (!collector_runs(L)) return;
-  if (lua_gc(L, LUA_GCSTEP, lua_gc(L, LUA_GCCOUNT) / 64 + 1)) {
-    neap_memory m;
-    neap_memory_info(S->rt, &m);
-    S->live = m.used;
-    S->since = 0;
-  }
-}
-
-void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t) {
-  h->t = nx_keep(t);
-  S->fresh += (size_t)t->len * nx_dtype_size(t->dtype) + 512;
+  push_collector(L, S, lua_gc(L, LUA_GCCOUNT) / 64 + 1);
 }
 
 int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,

@@ -275,13 +275,13 @@ static void FN(name) (size_t n, void *const *p, unsigned fixed, \
 
 #define MAP1(name, formula) \
 MAP_HEAD(name) \
-  const T *x1 = p[1]; \
+  OPERAND(1) \
   for (; at + W <= n; at += W) { \
-    V a = vload(x1 + at); \
+    V a = AT(1); \
     vstore(y + at, formula); \
   } \
   if (at < n) { \
-    V a = vload_n(x1 + at, n - at); \
+    V a = AT_N(1); \
     vstore_n(y + at, formula, n - at); \
   } \
 }

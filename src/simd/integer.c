@@ -46,15 +46,17 @@ static void neg_##T (size_t n, void *const *p, unsigned fixed, \
                      const double *c) { \
   T *y = p[0]; \
   const T *x = p[1]; \
-  (void)fixed; (void)c; \
-  for (size_t i = 0; i < n; i++) y[i] = (T)(0 - (U)x[i]); \
+  const size_t s = !(fixed & 2); \
+  (void)c; \
+  for (size_t i = 0; i < n; i++) y[i] = (T)(0 - (U)x[i * s]); \
 } \
 static void relu_##T (size_t n, void *const *p, unsigned fixed, \
                       const double *c) { \
   T *y = p[0]; \
   const T *x = p[1]; \
-  (void)fixed; (void)c; \
-  for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : (T)0; \
+  const size_t s = !(fixed & 2); \
+  (void)c; \
+  for (size_t i = 0; i < n; i++) y[i] = x[i * s] > 0 ? x[i * s] : (T)0; \
 } \
 static void sum_##T (size_t n, const void *px, void *y) { \
   const T *x = px; \
