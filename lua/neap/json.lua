@@ -59,7 +59,10 @@ end
 -- of tables that are not lists become strings.
 json.encode = encode
 
---- JSON as a table; null is nil.
-function json.decode(text, what) return neap._json_decode(text, what) end
+--- JSON as Lua values; null becomes the value `null` (nil). `what` names
+-- the text in messages.
+function json.decode(text, what, null)
+  return neap._json_decode(text, what, null)
+end
 
 return json

@@ -12,6 +12,16 @@
   (*(const T *)((const char *)(args) + (f)->offset))
 
 
+const char *nx_kind_name (nx_kind kind) {
+  static const char *const name[] = {
+#define NX_X(id, text) text,
+    NX_KIND_LIST(NX_X)
+#undef NX_X
+  };
+  return name[kind];
+}
+
+
 const nx_field *nx_field_find (const nx_field *f, const char *name) {
   if (f == NULL) return NULL;
   for (; f->name != NULL; f++)
@@ -45,6 +55,7 @@ static void field_default (nx_ctx *C, const nx_field *f, void *args) {
       AT(args, f, nx_draw).key = 0;
       AT(args, f, nx_draw).counter = NX_NOT_DRAWN;
       break;
+    case NX_NKINDS: break;
     case NX_KIND_TEXT: AT(args, f, char) = '\0'; break;
     case NX_KIND_TENSOR: AT(args, f, nx_tensor *) = NULL; break;
     case NX_KIND_PAIR: {
@@ -201,6 +212,7 @@ int nx_field_set (nx_ctx *C, const char *who, const nx_field *f, void *args,
       AT(args, f, nx_draw).key = (uint64_t)v->ints.v[0];
       AT(args, f, nx_draw).counter = (uint64_t)v->ints.v[1];
       return 0;
+    case NX_NKINDS: break;
   }
   return 0;
 }
@@ -266,6 +278,7 @@ void nx_field_get (nx_ctx *C, const nx_field *f, const void *args,
       v->tag = NX_IS_INTS; v->ints.n = 2;
       v->ints.v[0] = (int64_t)AT_CONST(args, f, nx_draw).key;
       v->ints.v[1] = (int64_t)AT_CONST(args, f, nx_draw).counter; break;
+    case NX_NKINDS: break;
   }
 }
 

@@ -10,21 +10,32 @@
 
 #define NX_MAXFIELDS 24
 
+/*
+** Kinds: id, name, what the member of the structure is.
+*/
+#define NX_KIND_LIST(X) \
+  X(INT, "int")          /* int64_t */ \
+  X(NUMBER, "number")    /* double */ \
+  X(BOOL, "bool")        /* int */ \
+  X(ENUM, "enum")        /* int: position in 'names' */ \
+  X(INTS, "ints")        /* nx_ints: sizes, strides */ \
+  X(DIM, "dim")          /* int64_t: counts as the user does */ \
+  X(DIMS, "dims")        /* nx_ints of dimensions; none given: all */ \
+  X(INDEX, "index")      /* int64_t: a position, counts as the user does */ \
+  X(BASE, "base")        /* int64_t: what index contents count from */ \
+  X(DRAW, "draw")        /* nx_draw: part of a random stream */ \
+  X(TEXT, "text")        /* char[NX_MAXTEXT] */ \
+  X(PAIR, "pair")        /* double[2] */ \
+  X(TENSOR, "tensor")    /* nx_tensor *, borrowed; NULL: none */
+
 typedef enum nx_kind {
-  NX_KIND_INT,        /* int64_t */
-  NX_KIND_NUMBER,     /* double */
-  NX_KIND_BOOL,       /* int */
-  NX_KIND_ENUM,       /* int: position in 'names' */
-  NX_KIND_INTS,       /* nx_ints: sizes, strides */
-  NX_KIND_DIM,        /* int64_t: counts as the user does */
-  NX_KIND_DIMS,       /* nx_ints of dimensions; none given: all */
-  NX_KIND_INDEX,      /* int64_t: a position, counts as the user does */
-  NX_KIND_BASE,       /* int64_t: what index contents count from */
-  NX_KIND_DRAW,       /* nx_draw: part of a random stream */
-  NX_KIND_TEXT,       /* char[NX_MAXTEXT] */
-  NX_KIND_PAIR,       /* double[2] */
-  NX_KIND_TENSOR      /* nx_tensor *, borrowed; NULL: none */
+#define NX_X(id, name) NX_KIND_##id,
+  NX_KIND_LIST(NX_X)
+#undef NX_X
+  NX_NKINDS
 } nx_kind;
+
+const char *nx_kind_name (nx_kind kind);
 
 typedef struct nx_ints {
   int n;                            /* -1: not given */

@@ -102,13 +102,14 @@ static int n_load_idx (lua_State *L) {
 
 
 /*
-** JSON to Lua: null is nil, numbers keep being integers or not.
+** JSON to Lua: null is the value at 'null', numbers keep being integers or
+** not.
 */
-static void push_json (lua_State *L, const nx_json *j) {
+static void push_json (lua_State *L, const nx_json *j, int null) {
   lua_Integer n = 0;
   luaL_checkstack(L, 4, "JSON");
   switch (j->type) {
-    case NX_JSON_NULL: lua_pushnil(L); break;
+    case NX_JSON_NULL: lua_pushvalue(L, null); break;
     case NX_JSON_BOOL: lua_pushboolean(L, (int)j->i); break;
     case NX_JSON_INT: lua_pushinteger(L, j->i); break;
     case NX_JSON_NUMBER: lua_pushnumber(L, j->number); break;
@@ -116,7 +117,7 @@ static void push_json (lua_State *L, const nx_json *j) {
     default:
       lua_newtable(L);
       for (const nx_json *c = j->child; c; c = c->next) {
-        push_json(L, c);
+        push_json(L, c, null);
         if (j->type == NX_JSON_ARRAY) lua_rawseti(L, -2, ++n);
         else lua_setfield(L, -2, c->key);
       }
@@ -130,14 +131,16 @@ static int json_gc (lua_State *L) {
   return 0;
 }
 
-/* _json_decode(text, what) */
+/* _json_decode(text, what, null) */
 static int n_json_decode (lua_State *L) {
   nl_state *S = nl_S(L);
   size_t n;
   const char *text = luaL_checklstring(L, 1, &n);
   const char *what = luaL_optstring(L, 2, "json");
-  nx_json_file *f = lua_newuserdatauv(L, sizeof(*f), 0);
+  nx_json_file *f;
   nx_json *root;
+  lua_settop(L, 3);
+  f = lua_newuserdatauv(L, sizeof(*f), 0);
   memset(f, 0, sizeof(*f));
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, json_gc);
@@ -148,7 +151,7 @@ static int n_json_decode (lua_State *L) {
   lua_toclose(L, -1);
   root = nx_json_open(S->C, f, what, text, n);
   nl_check(L, S);
-  push_json(L, root);
+  push_json(L, root, 3);
   return 1;
 }
 

@@ -126,6 +126,6 @@ void nl_scope_add (lua_State *L, nl_state *S, int i);
 /* Modes of another coroutine come into force. */
 void nl_switch (lua_State *L, nl_state *S);
 
-int luaopen_neap (lua_State *L);
+NEAP_API int luaopen_neap (lua_State *L);
 
 #endif

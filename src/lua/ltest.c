@@ -57,7 +57,7 @@ static void push_fields (lua_State *L, const nx_field *f) {
     lua_newtable(L);
     lua_pushstring(L, f->name);
     lua_setfield(L, -2, "name");
-    lua_pushinteger(L, f->kind);
+    lua_pushstring(L, nx_kind_name(f->kind));
     lua_setfield(L, -2, "kind");
     lua_pushstring(L, item_text(f->doc));
     lua_setfield(L, -2, "doc");
@@ -77,6 +77,8 @@ static int x_ops (lua_State *L) {
     lua_setfield(L, -2, "doc");
     lua_pushstring(L, (*p)->inputs);
     lua_setfield(L, -2, "inputs");
+    lua_pushstring(L, (*p)->call);
+    lua_setfield(L, -2, "call");
     lua_pushboolean(L, (*p)->grad != NULL);
     lua_setfield(L, -2, "grad");
     lua_pushboolean(L, ((*p)->flags & NX_INPLACE) != 0);

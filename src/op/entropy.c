@@ -369,26 +369,45 @@ static nx_tensor *each_row (nx_ctx *C, const nx_node *n, nx_tensor *gy) {
   return nx_reshape(C, gy, x->ndim, shape);
 }
 
+/* class weights, to be spread over x; NULL: all 1 */
+static nx_tensor *class_weights (nx_ctx *C, const nx_node *n) {
+  const nx_tensor *x = n->in[0];
+  int64_t shape[NEAP_MAXDIM];
+  if (n->nin < 3 || n->in[2] == NULL) return NULL;
+  for (int d = 0; d < x->ndim; d++)
+    shape[d] = d == class_dim(x) ? x->shape[d] : 1;
+  return nx_reshape(C, n->in[2], x->ndim, shape);
+}
+
+/* the same mix of probabilities in operations, where they are learned */
+static nx_tensor *learned_mix (nx_ctx *C, const nx_node *n, double rows) {
+  const entropy_args *a = n->a;
+  const nx_tensor *x = n->in[0];
+  double s = a->label_smoothing, k = (double)x->shape[class_dim(x)];
+  nx_tensor *w = class_weights(C, n);
+  nx_tensor *q = nx_mul(C, n->in[1], nx_from_number(C, (1 - s) / rows));
+  q = nx_add(C, q, nx_from_number(C, s / k / rows));
+  return w ? nx_mul(C, q, w) : q;
+}
+
 /* gx = gy (A softmax(x) - q), gt = -gy (1 - s) w log_softmax(x) */
 static int cross_entropy_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                                nx_tensor **gx) {
   const entropy_args *a = n->a;
-  nx_tensor *x = n->in[0], *g = each_row(C, n, gy[0]), *q, *sum;
+  nx_tensor *x = n->in[0], *g = each_row(C, n, gy[0]), *q, *sum, *w;
+  double rows = a->reduction == MEAN ? (double)n->out[1]->len : 1;
   int64_t k = class_dim(x);
   nx_ints dim = {1, {k}};
-  q = target_mix(C, n);
+  q = n->wants[1] ? learned_mix(C, n, rows) : target_mix(C, n);
   if (q == NULL || g == NULL) return nx_status(C);
   sum = nx_sum(C, q, dim, 1);
   if (n->wants[0])
     gx[0] = nx_mul(C, g, nx_sub(C, nx_mul(C, nx_softmax(C, x, k), sum), q));
   if (n->wants[1]) {
-    double rows = a->reduction == MEAN ? (double)n->out[1]->len : 1;
-    nx_tensor *f = nx_from_number(C, (a->label_smoothing - 1) / rows);
-    nx_tensor *w = n->nin > 2 ? n->in[2] : NULL;
-    int64_t shape[NEAP_MAXDIM];
-    for (int d = 0; d < x->ndim; d++) shape[d] = d == k ? x->shape[k] : 1;
-    gx[1] = nx_mul(C, nx_mul(C, g, nx_log_softmax(C, x, k)), f);
-    if (w) gx[1] = nx_mul(C, gx[1], nx_reshape(C, w, x->ndim, shape));
+    w = class_weights(C, n);
+    gx[1] = nx_mul(C, nx_mul(C, g, nx_log_softmax(C, x, k)),
+                   nx_from_number(C, (a->label_smoothing - 1) / rows));
+    if (w) gx[1] = nx_mul(C, gx[1], w);
   }
   return nx_status(C);
 }

@@ -1,0 +1,66 @@
+local neap = require "neap"
+local check = require "spec.support.check"
+local samples = require "spec.op.samples"
+
+describe("operations", function()
+
+  for _, op in ipairs(neap._test.ops()) do
+    describe(op.name, function()
+
+      it("has a sample and a description", function()
+        assert.is_table(samples[op.name], "no sample in spec/op/samples.lua")
+        assert.is_true(#op.doc > 0)
+        for _, field in ipairs(op.fields) do
+          assert.is_true(#field.doc > 0, field.name)
+        end
+      end)
+
+      for i, sample in ipairs(samples[op.name] or {}) do
+        it(("is right on sample %d: gradients, types, strides, every " ..
+            "instruction set"):format(i), function()
+          check.sample(sample[1], sample[2], sample[3])
+        end)
+      end
+
+      if op.inputs ~= "" then
+        it("refuses an unknown option by name", function()
+          local f = op.initialiser and neap.nn.init[op.name .. "_"]
+                    or neap[op.name]
+          local first = op.inputs:find "*" and {neap.ones(2, 2)}
+                        or neap.ones(2, 2)
+          local ok, why = pcall(f, first, {nonsense = 1})
+          assert.is_false(ok)
+          assert.matches(op.name .. ": no option 'nonsense'", why, 1, true)
+        end)
+      end
+
+      if op.inplace and not op.initialiser then
+        it("gives the same in place", function()
+          for _, sample in ipairs(samples[op.name]) do
+            local inputs = sample[2]
+            if #inputs == 1 and not sample[3] then
+              local x = inputs[1]
+              local ok, expected = pcall(neap[op.name], x)
+              if ok and neap.is_tensor(expected) and
+                 op.name ~= "dropout" then
+                local y = x:clone()
+                local same = y[op.name .. "_"](y)
+                assert.is_true(rawequal(same, y))
+                check.near(expected, y, 0, 0)
+              end
+            end
+          end
+        end)
+      end
+    end)
+  end
+
+  it("are the same as functions, methods and in nn.functional", function()
+    local x = neap.tensor{{1, 2}, {3, 4}}
+    local expected = neap.softmax(x, 2):totable()
+    assert.same(expected, x:softmax(2):totable())
+    assert.same(expected, x:softmax{dim = 2}:totable())
+    assert.same(expected, neap.nn.functional.softmax(x, 2):totable())
+  end)
+
+end)
