@@ -49,7 +49,7 @@ CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all deps demo test golden bench lint install clean lib
+.PHONY: all deps demo test golden bench lint install clean lib print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
@@ -126,6 +126,9 @@ install: all
 	mkdir -p $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
 	install -m 755 $(B)/neap.so $(DESTDIR)$(LIBDIR)/neap.so
 	install -m 755 $(B)/neap $(DESTDIR)$(BINDIR)/neap
+
+print-libs:
+	@echo $(LIBS)
 
 clean:
 	rm -rf $(B)

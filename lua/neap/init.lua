@@ -9,10 +9,6 @@ neap.nn.init = neap._init
 neap._functional, neap._init = nil, nil
 
 local starts = neap.nn.init
-starts.uniform_, starts.normal_ = Tensor.uniform_, Tensor.normal_
-starts.constant_ = Tensor.fill_
-function starts.zeros_(w) return w:fill_(0) end
-function starts.ones_(w) return w:fill_(1) end
 
 -- Calls f(...) and closes the guard however it ends.
 local function guarded(guard, f, ...)
@@ -52,6 +48,16 @@ local function scoped(scope, f, ...)
   local _ <close> = scope
   return keep_results(scope, f(scope, ...))
 end
+
+-- Starting values that are plain fillings, off the tape.
+for name, method in pairs{uniform_ = "uniform_", normal_ = "normal_",
+                          constant_ = "fill_"} do
+  starts[name] = function(w, ...)
+    return neap.no_grad(Tensor[method], w, ...)
+  end
+end
+function starts.zeros_(w) return starts.constant_(w, 0) end
+function starts.ones_(w) return starts.constant_(w, 1) end
 
 --- Frees what is made inside, except what is returned or kept by
 -- `s:keep(t)`: `local s <close> = neap.scope()`, or `neap.scope(f, ...)`,

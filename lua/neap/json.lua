@@ -48,7 +48,7 @@ function encode(value)
     if value ~= value or value == math.huge or value == -math.huge then
       error("a file cannot hold the number " .. value, 0)
     end
-    return ("%.17g"):format(value)
+    return (("%.17g"):format(value):gsub(",", "."))
   elseif kind == "table" then
     return is_array(value) and encode_array(value) or encode_object(value)
   end

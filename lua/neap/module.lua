@@ -9,7 +9,9 @@ local module_meta = neap._module_meta
 neap._module_meta = nil
 
 --- True if a value is a module.
-function nn.is_module(value) return getmetatable(value) == module_meta end
+function nn.is_module(value)
+  return getmetatable(value) == module_meta.__metatable
+end
 
 local classes = {}          -- of this state, by name: those that extend
 
@@ -18,6 +20,8 @@ local classes = {}          -- of this state, by name: those that extend
 function Module:extend(name)
   if type(name) ~= "string" or name == "" then
     error("extend: expected a name, as in nn.Module:extend \"Block\"", 2)
+  elseif #name > 63 then
+    error("extend: the name of a class has at most 63 bytes", 2)
   end
   local class = setmetatable({_name = name},
                              {__index = self, __call = Module._construct})
@@ -154,6 +158,12 @@ end
 -- and nothing is loaded. With `strict = false` names may be missing or left
 -- over.
 function Module:load_state_dict(given, options)
+  for key in pairs(options or {}) do
+    if key ~= "strict" then
+      error(("load_state_dict: no option '%s'; there is strict")
+            :format(tostring(key)), 2)
+    end
+  end
   local strict = not options or options.strict ~= false
   local own = self:state_dict()
   local missing, left, shapes = compare_states(own, given)
@@ -179,96 +189,181 @@ function Module:load_state_dict(given, options)
   return self
 end
 
--- Constructor arguments as plain data for a file.
+-- Constructor arguments as plain data for a file. Modules among them are
+-- tables with the key "neap.class", or "neap.same" with the path of one
+-- that was described before.
+local CLASS, SAME = "neap.class", "neap.same"
 local describe
 
-local function describe_value(value, path, where)
+local function join(path, name)
+  return path == "" and tostring(name) or path .. "." .. name
+end
+
+local function describe_value(value, context, label, where)
   local kind = type(value)
   if kind == "table" then
     local copy = {}
     for key, item in pairs(value) do
       if type(key) ~= "string" and math.type(key) ~= "integer" then
         error(("save: %s has the key %s in argument %s, which a file cannot "
-               .. "hold"):format(path, tostring(key), where), 0)
+               .. "hold"):format(label, tostring(key), where), 0)
       end
-      copy[key] = describe_value(item, path, where)
+      copy[key] = describe_value(item, context, label, where)
     end
     return copy
+  elseif kind == "number" and value - value ~= 0 then
+    error(("save: argument %s of %s is %s, which a file cannot hold")
+          :format(where, label, value), 0)
   elseif kind == "number" or kind == "string" or kind == "boolean" then
     return value
   elseif nn.is_module(value) then
-    return describe(value, path)
+    return describe(value, context, context.paths[value] or "")
   end
   error(("save: argument %s of %s is a %s; a file holds numbers, strings, " ..
-         "booleans, tables and modules"):format(where, path, kind), 0)
+         "booleans, tables and modules"):format(where, label, kind), 0)
 end
 
-function describe(module, path)
-  local name, options = module:_options()
-  local out = {class = name}
+-- context.paths: the first path of each module; context.done: those that
+-- were described
+function describe(module, context, path)
+  if context.done[module] then return {[SAME] = context.done[module]} end
+  context.done[module] = path
+  local name, options, tensors = module:_options()
+  local out = {[CLASS] = name, path = path}
   local label = path == "" and name or ("%s (%s)"):format(path, name)
-  if options and next(options) == nil and #module > 0 then options = nil end
-  if options then
-    out.options = options
-  elseif module._arguments then
-    out.arguments = {n = module._arguments.n}
-    for i = 1, module._arguments.n do
-      local value = module._arguments[i]
-      if value ~= nil then
-        out.arguments[tostring(i)] = describe_value(value, label, i)
+  local arguments = module._arguments
+  if arguments then
+    out.arguments = {n = arguments.n}
+    for i = 1, arguments.n do
+      if arguments[i] ~= nil then
+        out.arguments[tostring(i)] =
+          describe_value(arguments[i], context, label, i)
       end
     end
+  elseif next(options) or #module == 0 then
+    out.options, out.tensors = options, {}
+    for key in pairs(tensors) do table.insert(out.tensors, key) end
   else
     out.modules = {}
-    for i, child in ipairs(module:children()) do
-      out.modules[i] = describe(child, (path == "" and "" or path .. ".")
-                                       .. (i - 1))
+    local names, children = module:_children()
+    for i, child in ipairs(children) do
+      out.modules[i] = describe(child, context, join(path, names[i]))
     end
   end
   return out
 end
 
+-- Names of tensors that are another one's second name: {second, first}.
+local function tied_names(module)
+  local names, values = module:_tensors()
+  local first, tied, state = {}, {}, {}
+  for i, t in ipairs(values) do
+    if first[t] then tied[#tied + 1] = {names[i], first[t]}
+    else
+      first[t] = names[i]
+      state[names[i]] = t
+    end
+  end
+  return tied, state
+end
+
 --- Saves the layer tree and all parameters and buffers in one file of
 -- data. A layer written in Lua is kept as the name of its class and the
--- arguments of its constructor.
+-- arguments of its constructor. What is shared is written once and shared
+-- again after loading.
 function Module:save(path)
-  local ok, tree = pcall(describe, self, "")
+  local context = {paths = {}, done = {}}
+  for name, module in self:named_modules() do context.paths[module] = name end
+  local ok, tree = pcall(describe, self, context, "")
   if not ok then error(tree, 2) end
-  neap.save(path, self:state_dict(), {
+  local tied, state = tied_names(self)
+  neap.save(path, state, {
     ["neap.version"] = neap._VERSION,
-    ["neap.module"] = json.encode(tree)
+    ["neap.module"] = json.encode{tree = tree, tied = tied}
   })
 end
 
 local build
 
-local function build_value(value)
+local function build_value(value, context)
   if type(value) ~= "table" then return value end
-  if type(value.class) == "string" then return build(value) end
+  if value[CLASS] or value[SAME] then return build(value, context) end
   local copy = {}
   for key, item in pairs(value) do
-    copy[math.tointeger(tonumber(key)) or key] = build_value(item)
+    copy[math.tointeger(tonumber(key)) or key] = build_value(item, context)
   end
   return copy
 end
 
-function build(tree)
-  local name = tree.class
+local function class_named(name)
   local class = classes[name] or nn[name]
-  if type(class) ~= "table" or not class._layer then
-    error(("the model has a layer of class '%s', which is not known here: " ..
-           "require the file that defines it (nn.Module:extend \"%s\")")
-          :format(tostring(name), tostring(name)), 0)
+  if type(class) == "table" and class._layer then return class end
+  error(("the model has a layer of class '%s', which is not known here: " ..
+         "require the file that defines it (nn.Module:extend \"%s\")")
+        :format(tostring(name), tostring(name)), 0)
+end
+
+-- context.state: tensors of the file; context.made: modules by path
+function build(tree, context)
+  if tree[SAME] then
+    return context.made[tree[SAME]] or
+           error("the model refers to a module that is not there", 0)
   end
+  local class, module = class_named(tree[CLASS]), nil
   if tree.arguments then
-    local arguments = build_value(tree.arguments)
-    return class(table.unpack(arguments, 1, arguments.n or 0))
+    local arguments = build_value(tree.arguments, context)
+    module = class(table.unpack(arguments, 1, arguments.n or 0))
   elseif tree.modules then
     local modules = {}
-    for i, child in ipairs(tree.modules) do modules[i] = build(child) end
-    return class(modules)
+    for i, child in ipairs(tree.modules) do
+      modules[i] = build(child, context)
+    end
+    module = class(modules)
+  else
+    local options = tree.options or {}
+    for _, key in ipairs(tree.tensors or {}) do
+      options[key] = context.state[join(tree.path, key)]
+    end
+    module = class(options)
   end
-  return class(tree.options or {})
+  context.made[tree.path or ""] = module
+  return module
+end
+
+-- The module that holds the tensor of a path, and its name there.
+local function holder(module, path)
+  for name in path:gmatch "([^.]+)%." do
+    module = module[math.tointeger(tonumber(name)) and tonumber(name) + 1
+                    or name]
+  end
+  return module, path:match "[^.]+$"
+end
+
+local function tie(module, tied, state)
+  for _, pair in ipairs(tied) do
+    state[pair[1]] = state[pair[2]]
+    local to, to_name = holder(module, pair[1])
+    local from, from_name = holder(module, pair[2])
+    if not rawequal(to[to_name], from[from_name]) then
+      to[to_name] = from[from_name]
+    end
+  end
+end
+
+local function restore(text, path, state)
+  local description = neap._json_decode(text, path)
+  if type(description) ~= "table" or type(description.tree) ~= "table" then
+    error("neap.module is not a layer tree", 0)
+  end
+  local module = build(description.tree, {state = state, made = {}})
+  tie(module, description.tied or {}, state)
+  for name, p in module:named_parameters() do
+    if state[name] and state[name].dtype ~= p.dtype then
+      module:to(state[name].dtype)
+      break
+    end
+  end
+  return module:load_state_dict(state)
 end
 
 --- Builds the module that `module:save(path)` wrote.
@@ -279,16 +374,7 @@ function nn.load(path)
     error(("load: %s holds tensors but no module; use neap.load and " ..
            "load_state_dict"):format(path), 2)
   end
-  local ok, result = pcall(function()
-    local module = build(neap._json_decode(text, path))
-    for name, p in module:named_parameters() do
-      if state[name] and state[name].dtype ~= p.dtype then
-        module:to(state[name].dtype)
-        break
-      end
-    end
-    return module:load_state_dict(state)
-  end)
+  local ok, result = pcall(restore, text, path, state)
   if not ok then error(("load: %s: %s"):format(path, result), 2) end
   return result
 end

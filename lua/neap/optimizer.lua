@@ -40,20 +40,37 @@ function methods:state_dict()
   return dict
 end
 
---- Takes over a state_dict; its tensors are copied and take the type of
--- their parameters.
-function methods:load_state_dict(dict)
-  if #dict.param_groups ~= #self.param_groups then
+-- Fails unless a state_dict fits this optimiser; nothing is changed.
+local function check_state(self, dict)
+  local groups = type(dict) == "table" and dict.param_groups
+  if type(groups) ~= "table" or type(dict.state) ~= "table" then
+    error("load_state_dict: expected a table with state and param_groups", 3)
+  elseif #groups ~= #self.param_groups then
     error(("load_state_dict: the state has %d groups, the optimiser %d")
-          :format(#dict.param_groups, #self.param_groups), 2)
+          :format(#groups, #self.param_groups), 3)
   end
   for g, group in ipairs(self.param_groups) do
-    local given = dict.param_groups[g]
-    if #given.params ~= #group.params then
+    local params, given = group.params, groups[g].params
+    if type(given) ~= "table" or #given ~= #params then
       error(("load_state_dict: group %d has %d parameters, expected %d")
-            :format(g, #given.params, #group.params), 2)
+            :format(g, #(given or {}), #params), 3)
+    end
+    for i, p in ipairs(params) do
+      local shape = table.concat(p.shape, "x")
+      for name, t in pairs(dict.state[given[i]] or {}) do
+        if neap.is_tensor(t) and table.concat(t.shape, "x") ~= shape then
+          error(("load_state_dict: %s of parameter %d is %s, expected %s")
+                :format(name, i, table.concat(t.shape, "x"), shape), 3)
+        end
+      end
     end
   end
+end
+
+--- Takes over a state_dict; its tensors are copied and take the type of
+-- their parameters. Everything is checked before anything changes.
+function methods:load_state_dict(dict)
+  check_state(self, dict)
   local at = 0
   for g, group in ipairs(self.param_groups) do
     local given = dict.param_groups[g]

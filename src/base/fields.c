@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/fields.h"
+#include "base/os.h"
 
 #define AT(args, f, T) (*(T *)((char *)(args) + (f)->offset))
 #define AT_CONST(args, f, T) \
@@ -60,8 +61,8 @@ static void field_default (nx_ctx *C, const nx_field *f, void *args) {
     case NX_KIND_TENSOR: AT(args, f, nx_tensor *) = NULL; break;
     case NX_KIND_PAIR: {
       char *second;
-      AT(args, f, double) = strtod(f->names, &second);
-      (&AT(args, f, double))[1] = strtod(second, NULL);
+      AT(args, f, double) = nx_strtod(f->names, &second);
+      (&AT(args, f, double))[1] = nx_strtod(second, NULL);
       break;
     }
   }
@@ -323,7 +324,7 @@ static void parse_value (char *text, nx_value *v) {
     for (char *p = text; v->ints.n < NEAP_MAXDIM; p = end + 1) {
       char *whole;
       v->ints.v[v->ints.n] = strtoll(p, &whole, 10);
-      v->numbers[v->ints.n++] = strtod(p, &end);
+      v->numbers[v->ints.n++] = nx_strtod(p, &end);
       if (whole != end) v->tag = NX_IS_NUMBERS;
       if (end == p || (*end != ',' && *end != '\0')) break;
       if (*end == '\0' || end[1] == '\0') return;
@@ -335,7 +336,7 @@ static void parse_value (char *text, nx_value *v) {
   v->i = strtoll(text, &end, 10);
   v->tag = NX_IS_INT;
   if (*text != '\0' && *end == '\0') return;
-  v->number = strtod(text, &end);
+  v->number = nx_strtod(text, &end);
   v->tag = NX_IS_NUMBER;
   if (*text != '\0' && *end == '\0') return;
   v->tag = NX_IS_TEXT;

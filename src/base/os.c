@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,19 @@ void *nx_os_alloc (size_t size, size_t align) {
 }
 
 void nx_os_free (void *block) { free(block); }
+
+
+/* The host may have set a locale in which 0.5 is written 0,5. */
+double nx_strtod (const char *text, char **end) {
+  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), old;
+  double x;
+  if (c == (locale_t)0) return strtod(text, end);
+  old = uselocale(c);
+  x = strtod(text, end);
+  uselocale(old);
+  freelocale(c);
+  return x;
+}
 
 
 uint64_t nx_clock_ns (void) {
@@ -132,7 +146,8 @@ static int read_all (int fd, char *p, size_t size) {
 void *nx_read_file (nx_ctx *C, const char *path, size_t *size) {
   struct stat st;
   void *p = NULL;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  /* or a pipe
+                                                    would make us wait */
   if (fd < 0) {
     io_error(C, "open", path);
     return NULL;
@@ -162,8 +177,13 @@ int nx_writer_open (nx_ctx *C, nx_writer *w, const char *path) {
   w->temporary = nx_alloc(C, w->room);
   if (nx_status(C)) return nx_status(C);
   snprintf(w->path, w->room, "%s", path);
-  snprintf(w->temporary, w->room, "%s.%ld.tmp", path, nx_process_id());
-  w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  for (int i = 0; w->fd < 0 && i < 100; i++) {    /* a name of our own */
+    snprintf(w->temporary, w->room, "%s.%ld.%d.tmp", path, nx_process_id(),
+             i);
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                 0666);
+    if (w->fd < 0 && errno != EEXIST) break;
+  }
   if (w->fd < 0) io_error(C, "write", path);
   return nx_status(C);
 }

@@ -10,6 +10,9 @@
 void *nx_os_alloc (size_t size, size_t align);
 void nx_os_free (void *block);
 
+/* strtod with a decimal point, whatever the locale */
+double nx_strtod (const char *text, char **end);
+
 uint64_t nx_clock_ns (void);                    /* monotonic */
 double nx_wall_seconds (void);                  /* since 1970 */
 int nx_processors (void);                       /* that we may use */

@@ -18,8 +18,8 @@
 
 struct nx_pool {
   nx_account *memory;
-  int wanted;                  /* threads, the caller included */
-  int started;                 /* workers that run */
+  atomic_int wanted;           /* threads, the caller included */
+  atomic_int started;          /* workers that run */
   long process;                /* where they run: not in a forked child */
   pthread_t worker[MAX_THREADS];
   pthread_mutex_t lock;        /* guards sleeping and waking */
@@ -89,8 +89,17 @@ static void *work (void *arg) {
 }
 
 
+/*
+** In the child of a fork there are no workers, and the locks are as they
+** happened to be: it works alone and leaves them alone.
+*/
+static int forked (const nx_pool *p) {
+  return p->started > 0 && p->process != nx_process_id();
+}
+
+
 static void stop_workers (nx_pool *p) {
-  if (p->started > 0 && p->process == nx_process_id()) {
+  if (p->started > 0) {
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->quit, 1);
     pthread_cond_broadcast(&p->wake);
@@ -128,10 +137,12 @@ nx_pool *nx_pool_new (nx_account *m, int threads) {
 
 
 void nx_pool_free (nx_account *m, nx_pool *p) {
-  stop_workers(p);
-  pthread_mutex_destroy(&p->lock);
-  pthread_mutex_destroy(&p->busy);
-  pthread_cond_destroy(&p->wake);
+  if (!forked(p)) {
+    stop_workers(p);
+    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->busy);
+    pthread_cond_destroy(&p->wake);
+  }
   nx_raw_free(m, p, sizeof(*p));
 }
 
@@ -142,6 +153,7 @@ int nx_pool_threads (const nx_pool *p) { return p->wanted; }
 void nx_pool_set_threads (nx_pool *p, int threads) {
   if (threads <= 0) threads = nx_processors();
   if (threads > MAX_THREADS) threads = MAX_THREADS;
+  if (forked(p)) return;
   pthread_mutex_lock(&p->busy);
   stop_workers(p);
   p->wanted = threads;
@@ -173,11 +185,11 @@ static void share (nx_pool *p, int64_t n, nx_job *job, void *arg) {
 
 
 void nx_parallel (nx_pool *p, int64_t n, nx_job *job, void *arg) {
-  if (n <= 1 || p->wanted <= 1 || pthread_mutex_trylock(&p->busy) != 0) {
+  if (n <= 1 || p->wanted <= 1 || forked(p) ||
+      pthread_mutex_trylock(&p->busy) != 0) {
     run_alone(job, arg, n);       /* also when another thread has the pool */
     return;
   }
-  if (p->process != nx_process_id()) p->started = 0;       /* a fork's child */
   if (p->started == 0) start_workers(p);
   share(p, n, job, arg);
   pthread_mutex_unlock(&p->busy);

@@ -140,9 +140,8 @@ nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t) {
 static int check_inputs (nx_ctx *C, const nx_node *n) {
   const char *p = n->op->inputs;
   char name[32];
-  for (int i = 0; *p; p = name_next(p), i++) {
+  for (int i = 0; *p; i++) {
     char last = p[name_length(p) - 1];
-    if (last == '*') return 0;
     if (i < n->nin && n->in[i] != NULL) {
       if (nx_is_storage_only(n->in[i]->dtype) &&
           strcmp(n->op->name, "to") != 0)
@@ -151,9 +150,11 @@ static int check_inputs (nx_ctx *C, const nx_node *n) {
                           nx_names_at(n->op->inputs, i, name),
                           nx_dtype_name(n->in[i]->dtype), name);
     }
+    else if (last == '*' && i > 0) return 0;
     else if (last != '?')
       return nx_op_fail(C, n, NEAP_EARG, "%s is missing",
                         nx_names_at(n->op->inputs, i, name));
+    if (last != '*') p = name_next(p);
   }
   return 0;
 }
@@ -168,28 +169,42 @@ static int recorded (const nx_ctx *C, const nx_node *n) {
 
 
 /*
-** A change in place over an input that the gradient reads: the tape gets
-** a copy of what it was.
+** Before a change in place, inputs that the gradient reads and that lie in
+** the storage to be changed are copied, with their place on the tape.
 */
-static nx_tensor *copy_for_tape (nx_ctx *C, nx_tensor *x) {
-  nx_tensor *old = nx_new_like(C, x);
-  if (old == NULL || nx_copy(C, old, x)) return NULL;
-  return old;
+static int copy_for_tape (nx_ctx *C, nx_node *n) {
+  nx_storage *store = n->target->store;
+  char name[32];
+  for (int i = 0; i < n->nin; i++) {
+    nx_tensor *x = n->in[i], *old;
+    if (x == NULL || x->store != store ||
+        nx_names_find(nx_saves(n), nx_names_at(n->op->inputs, i, name)) < 0)
+      continue;
+    old = nx_new_like(C, x);
+    if (old == NULL || nx_copy(C, old, x) || nx_trace_like(C, old, x))
+      return nx_status(C);
+    n->in[i] = old;
+  }
+  return 0;
 }
 
 
-static int compute (nx_ctx *C, nx_node *n) {
+static int materialize (nx_ctx *C, nx_node *n) {
   for (int i = 0; i < n->nout; i++) {
     nx_tensor *y = n->out[i];
     if (y == NULL) return nx_status(C);
     if (y->store == NULL && nx_materialize(C, y)) return nx_status(C);
   }
-  if (n->op->forward != NULL) {
-    int recording = C->recording;
-    C->recording = 0;              /* operations inside are not on the tape */
-    n->op->forward(C, n);
-    C->recording = recording;
-  }
+  return nx_status(C);
+}
+
+
+static int compute (nx_ctx *C, nx_node *n) {
+  int recording = C->recording;
+  if (n->op->forward == NULL) return nx_status(C);
+  C->recording = 0;                /* operations inside are not on the tape */
+  n->op->forward(C, n);
+  C->recording = recording;
   return nx_status(C);
 }
 
@@ -203,44 +218,31 @@ static void draw (nx_ctx *C, const nx_node *n) {
   nx_draw *d;
   while (f->kind != NX_KIND_DRAW) f++;
   d = (nx_draw *)((char *)n->a + f->offset);
-  if (n->out[0] && d->counter == NX_NOT_DRAWN)
+  if (n->out[0] && d->counter == NX_NOT_DRAWN &&
+      (n->inplace || n->out[0]->store == NULL))    /* else y is x */
     *d = nx_reserve(&C->random, (uint64_t)n->out[0]->len);
 }
 
 
 static int run (nx_ctx *C, nx_node *n) {
-  nx_tensor *x = n->in[0], *old = NULL;
+  nx_node *r = NULL;
   int record;
+  n->target = n->in[0];
   if (check_inputs(C, n) || n->op->shape(C, n)) return nx_status(C);
   record = recorded(C, n);
   if (n->op->flags & NX_RANDOM) draw(C, n);
+  if (n->inplace && nx_check_inplace(C, n)) return nx_status(C);
+  if (n->inplace && record && copy_for_tape(C, n)) return nx_status(C);
+  if (materialize(C, n)) return nx_status(C);
+  if (record && (r = nx_record_begin(C, n)) == NULL) return nx_status(C);
+  compute(C, n);
   if (n->inplace) {
-    if (nx_check_inplace(C, n)) return nx_status(C);
-    if (record && nx_names_find(nx_saves(n), "x") >= 0 &&
-        (old = copy_for_tape(C, x)) == NULL)
-      return nx_status(C);
+    n->target->store->version++;
+    n->out[0] = n->target;               /* the same tensor goes on */
+    if (C->recording && (n->op->flags & NX_NOGRAD) && nx_status(C) == 0)
+      nx_untrace(C, n->target);
   }
-  if (compute(C, n)) return nx_status(C);
-  if (n->inplace) {
-    x->store->version++;
-    n->out[0] = x;                          /* the same tensor goes on */
-    if (old) {
-      old->link = NULL;
-      n->in[0] = old;
-    }
-  }
-  if (record) {
-    nx_tensor *was = n->in[0];
-    int status;
-    if (old) {                              /* the copy stands for x */
-      old->link = x->link;
-      status = nx_record(C, n);
-      old->link = NULL;
-    }
-    else status = nx_record(C, n);
-    n->in[0] = was;
-    return status;
-  }
+  nx_record_end(C, n, r, nx_status(C) == 0);
   return nx_status(C);
 }
 

@@ -19,7 +19,7 @@ typedef struct nodes {
 typedef struct pass {
   nx_ctx *C;
   nodes seen, ready;
-  const nx_op *add;            /* gradients of one tensor are added */
+  const nx_op *add, *clone;    /* gradients are added, or copied */
   int flags;
   int nx;                      /* the inputs asked for, or 0 */
   nx_tensor *const *x;
@@ -91,8 +91,8 @@ static int gather (pass *p, nx_tensor **sum, nx_tensor *g, int ours) {
   in[1] = g;
   memset(&args, 0, sizeof(args));
   nx_fields_default(C, p->add->fields, &args);
-  alone = !create && (ours || ((*sum)->refs == 1 && (*sum)->store &&
-          atomic_load(&(*sum)->store->refs) == 1 && nx_is_dense(*sum)));
+  alone = !create && (ours || (*sum)->refs == 1) && (*sum)->store &&
+          atomic_load(&(*sum)->store->refs) == 1 && nx_is_dense(*sum);
   if (nx_apply_all(C, p->add, &args, 2, in, alone, 1, &y) < 0)
     return nx_status(C);
   if (y != *sum) {
@@ -120,11 +120,14 @@ static int give_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
   if (t->grad == NULL) {
     int ours = g->refs == 1 && g->store && nx_is_dense(g) &&
                atomic_load(&g->store->refs) == 1;
-    if (!ours && !(p->flags & NX_CREATE_GRAPH)) {
+    if (!ours && (p->flags & NX_CREATE_GRAPH))
+      g = nx_apply(C, p->clone, NULL, 1, &g);
+    else if (!ours) {
       nx_tensor *copy = nx_new_like(C, g);
       if (copy == NULL || nx_copy(C, copy, g)) return nx_status(C);
       g = copy;
     }
+    if (g == NULL) return nx_status(C);
     return nx_set_grad(C, leaf, g);
   }
   if (gather(p, &t->grad, g, 1)) return nx_status(C);
@@ -217,8 +220,8 @@ static int differentiate (pass *p, nx_node *n, nx_tensor **gx) {
                    "derivative" : "backward: '%s' has no gradient",
                    n->op->name);
   if (!create) return n->op->grad(C, n, n->gy, gx);
-  if (reconnect(C, n)) return nx_status(C);
-  status = n->op->grad(C, n, n->gy, gx);
+  status = reconnect(C, n);
+  if (status == 0) status = n->op->grad(C, n, n->gy, gx);
   disconnect(C, n);
   return status;
 }
@@ -304,8 +307,11 @@ static int seed (pass *p, nx_tensor *root, nx_tensor *g) {
     return nx_fail(C, NEAP_ESHAPE, "backward: the tensor is %s, but its "
                    "gradient is %s", nx_shape_of(root, text),
                    nx_shape_of(g, other));
-  else if (root->dtype != g->dtype) g = nx_typed(C, g, root->dtype);
-  if (g == NULL) return nx_status(C);
+  else if (root->dtype != g->dtype)
+    return nx_fail(C, NEAP_EDTYPE, "backward: the tensor is %s, but its "
+                   "gradient is %s", nx_dtype_name(root->dtype),
+                   nx_dtype_name(g->dtype));
+  if (nx_check_view(C, "backward", "the tensor", root)) return nx_status(C);
   if (t->node == NULL) {
     if (p->nx == 0 && (g = nx_alias(C, g)) == NULL) return nx_status(C);
     return give_leaf(p, root, g);
@@ -350,6 +356,7 @@ int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
   p.C = C;
   p.flags = flags | ((flags & NX_CREATE_GRAPH) ? NX_RETAIN_GRAPH : 0);
   p.add = nx_op_named("add");
+  p.clone = nx_op_named("clone");
   p.nx = nx;
   p.x = x;
   p.gx = gx;

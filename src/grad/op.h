@@ -24,7 +24,8 @@ enum {
   NX_RANDOM = 4,        /* last field is an nx_draw */
   NX_STATEFUL = 8,      /* changes some inputs ('mutates') */
   NX_NOGRAD = 16,       /* results carry no gradient */
-  NX_INITIALISER = 32   /* starting values of weights */
+  NX_INITIALISER = 32,  /* starting values of weights */
+  NX_INNER = 64         /* counts from 0: not for users */
 };
 
 struct nx_op {
@@ -70,6 +71,7 @@ struct nx_node {
   nx_tensor **in, **out;
   unsigned char *wants;        /* which inputs need a gradient */
   int inplace;
+  nx_tensor *target;           /* in place: the tensor that is changed */
   /* on the tape only */
   int refs, waits;
   uint64_t sequence, mark;

@@ -70,6 +70,8 @@ int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g) {
                    nx_shape_of(g, a), nx_dtype_name(t->dtype),
                    nx_shape_of(t, b));
   }
+  if (g == t)
+    return nx_fail(C, NEAP_EGRAD, "grad: a tensor cannot be its own gradient");
   if (g) {
     nx_keep(g);
     g->flags |= NX_HELD;
@@ -144,23 +146,61 @@ static int is_saved (const nx_node *n, const char *names, int i) {
 ** A view remembers its place on the tape; if its storage was changed since
 ** through another tensor, that place is wrong.
 */
-static int check_view (nx_ctx *C, const nx_node *n, int i,
-                       const nx_trace *t) {
-  char name[32];
-  if (!t->view || n->in[i]->store->version == t->version) return 0;
-  return nx_op_fail(C, n, NEAP_EGRAD, "%s is a view whose elements were "
-                    "changed in place through another tensor; take the view "
-                    "again", nx_names_at(n->op->inputs, i, name));
+int nx_check_view (nx_ctx *C, const char *who, const char *name,
+                   const nx_tensor *t) {
+  const nx_trace *r = nx_trace_of(t);
+  if (r == NULL || !r->view || t->store->version == r->version) return 0;
+  return nx_fail(C, NEAP_EGRAD, "%s: %s is a view whose elements were "
+                 "changed in place through another tensor; take the view "
+                 "again", who, name);
 }
 
 
+int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t) {
+  const nx_trace *from = nx_trace_of(t);
+  nx_trace *to;
+  if (from == NULL || from->node == NULL) return 0;
+  to = trace_for(C, c);
+  if (to == NULL) return nx_status(C);
+  to->node = from->node;
+  to->out = from->out;
+  to->view = from->view;
+  to->version = from->version;
+  to->node->refs++;
+  return 0;
+}
+
+
+nx_tensor *nx_snapshot (nx_ctx *C, nx_tensor *t) {
+  nx_tensor *s = nx_alias(C, t);
+  return s && nx_trace_like(C, s, t) == 0 ? s : NULL;
+}
+
+
+void nx_untrace (nx_ctx *C, nx_tensor *t) {
+  nx_trace *r = nx_trace_of(t);
+  if (r == NULL) return;
+  nx_node_unref(C, r->node);
+  r->node = NULL;
+  r->out = r->view = 0;
+}
+
+
+/*
+** Of an input that others made, the node keeps a snapshot: the tensor
+** itself may move on along the tape by changes in place, even to nodes
+** after this one, which would be a cycle.
+*/
 static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
   nx_tensor *x = n->in[i];
   nx_trace *t;
+  char name[32];
   if (x == NULL) return 0;
   t = nx_trace_of(x);
   if (t != NULL && (t->node || t->requires) && nx_is_float(x->dtype)) {
-    if (check_view(C, n, i, t)) return nx_status(C);
+    if (nx_check_view(C, n->op->name,
+                      nx_names_at(n->op->inputs, i, name), x))
+      return nx_status(C);
     r->wants[i] = 1;
     r->edge[i].out = t->out;
     r->edge[i].node = t->node;
@@ -168,8 +208,8 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
     else r->edge[i].leaf = nx_keep(x);
   }
   if (is_saved(n, n->op->inputs, i)) {
-    r->in[i] = nx_keep(x);
-    r->edge[i].version = x->store->version;
+    r->in[i] = nx_keep(t && t->node ? nx_snapshot(C, x) : x);
+    if (x->store) r->edge[i].version = x->store->version;
   }
   else r->in[i] = nx_ghost(C, x);
   return nx_status(C);
@@ -182,33 +222,42 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
 */
 static int attach (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
   nx_tensor *y = n->out[i];
-  nx_trace *t;
-  if (is_saved(n, n->op->outputs, i)) {
-    r->out[i] = nx_keep(nx_alias(C, y));
-    if (y->store) r->out_version[i] = y->store->version;
-  }
+  if (is_saved(n, n->op->outputs, i)) r->out[i] = nx_keep(nx_alias(C, y));
   else r->out[i] = nx_ghost(C, y);
-  if (nx_status(C) || !nx_is_float(y->dtype)) return nx_status(C);
-  t = trace_for(C, y);
-  if (t == NULL) return nx_status(C);
-  nx_node_unref(C, t->node);           /* in place: the one before */
-  t->node = r;
-  t->out = i;
-  t->view = !n->inplace && n->nin > 0 && n->in[0] &&
-            y->store == n->in[0]->store;
-  t->version = y->store ? y->store->version : 0;
-  r->refs++;
-  return 0;
+  if (nx_status(C) == 0 && nx_is_float(y->dtype))
+    trace_for(C, n->inplace && i == 0 ? n->target : y);
+  return nx_status(C);
 }
 
 
-int nx_record (nx_ctx *C, nx_node *n) {
+nx_node *nx_record_begin (nx_ctx *C, const nx_node *n) {
   nx_node *r = node_new(C, n);
-  if (r == NULL) return nx_status(C);
+  if (r == NULL) return NULL;
   for (int i = 0; i < n->nin && nx_status(C) == 0; i++) connect(C, n, r, i);
   for (int i = 0; i < n->nout && nx_status(C) == 0; i++) attach(C, n, r, i);
+  if (nx_status(C) == 0) return r;
   nx_node_unref(C, r);
-  return nx_status(C);
+  return NULL;
+}
+
+
+void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep) {
+  if (r == NULL) return;
+  if (r->op->argsize) memcpy(r->a, n->a, r->op->argsize);
+  for (int i = 0; keep && i < n->nout; i++) {
+    nx_tensor *y = n->inplace && i == 0 ? n->target : n->out[i];
+    nx_trace *t = nx_trace_of(y);
+    if (r->out[i]->store) r->out_version[i] = r->out[i]->store->version;
+    if (t == NULL || !nx_is_float(y->dtype)) continue;
+    nx_node_unref(C, t->node);           /* in place: the one before */
+    t->node = r;
+    t->out = i;
+    t->view = !n->inplace && n->nin > 0 && n->in[0] &&
+              y->store == n->in[0]->store;
+    t->version = y->store ? y->store->version : 0;
+    r->refs++;
+  }
+  nx_node_unref(C, r);
 }
 
 
@@ -226,7 +275,7 @@ int nx_check_inplace (nx_ctx *C, const nx_node *n) {
     return nx_op_fail(C, n, NEAP_EGRAD, "x is a view of a tensor on the "
                       "tape and cannot be changed in place (use neap.where "
                       "or neap.cat to make a new tensor)");
-  if (others && n->in[0]->store && n->in[0]->link == NULL &&
+  if (others && n->in[0]->store && !nx_requires(n->in[0]) &&
       atomic_load(&n->in[0]->store->refs) > 2)     /* x and the result */
     return nx_op_fail(C, n, NEAP_EGRAD, "x shares its elements with another "
                       "tensor, which would not get the gradient (use "

@@ -32,8 +32,23 @@ int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g);   /* NULL: none */
 /* The names of what the gradient of a node reads. */
 const char *nx_saves (const nx_node *n);
 
-/* Puts a node on the tape for what was just computed. */
-int nx_record (nx_ctx *C, nx_node *n);
+/*
+** Puts a node on the tape, in two steps: what may fail comes before the
+** results are computed, so that a change in place is whole or not at all.
+** nx_record_begin gives NULL with an error; nx_record_end ties the results
+** to the node (or, with 'keep' 0, gives it up).
+*/
+nx_node *nx_record_begin (nx_ctx *C, const nx_node *n);
+void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep);
+/* Forgets who made a tensor: its elements were replaced. */
+void nx_untrace (nx_ctx *C, nx_tensor *t);
+/* Another tensor over the same elements at the same place of the tape. */
+nx_tensor *nx_snapshot (nx_ctx *C, nx_tensor *t);
+/* The same for a copy 'c' of 't'. */
+int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t);
+/* Fails if 't' is a view whose elements were changed through another. */
+int nx_check_view (nx_ctx *C, const char *who, const char *name,
+                   const nx_tensor *t);
 void nx_node_unref (nx_ctx *C, nx_node *n);
 
 /* Before a change in place: is it allowed, and what it does to the tape. */

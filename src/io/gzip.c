@@ -76,6 +76,8 @@ void *nx_gunzip (nx_ctx *C, const char *what, const void *bytes, size_t n,
     z.next_out = (Bytef *)out + *size;
     r = inflate(&z, Z_NO_FLUSH);
     *size = (size_t)((char *)z.next_out - out);
+    in = n - (size_t)((const char *)z.next_in - (const char *)bytes);
+    if (r == Z_STREAM_END && in > 0) r = inflateReset(&z);  /* next member */
     if (r != Z_OK && r != Z_STREAM_END) {
       nx_fail(C, r == Z_MEM_ERROR ? NEAP_ENOMEM : NEAP_EFORMAT,
               r == Z_MEM_ERROR ? "not enough memory"

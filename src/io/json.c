@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/os.h"
 #include "io/json.h"
 
 #define MAXDEPTH 100
@@ -179,7 +180,7 @@ static int read_number (reader *r, nx_json *n) {
   if (len >= sizeof(copy)) return bad(r, "number is too long");
   memcpy(copy, start, len);
   copy[len] = '\0';
-  n->number = strtod(copy, NULL);
+  n->number = nx_strtod(copy, NULL);
   n->type = NX_JSON_NUMBER;
   if (whole && n->number >= -0x1p63 && n->number < 0x1p63) {
     n->type = NX_JSON_INT;
@@ -364,12 +365,12 @@ int nx_json_put_string (nx_text *t, const char *s, size_t n) {
 }
 
 
-int nx_json_put_number (nx_text *t, double x) {
-  char s[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(s, sizeof(s), "%.*g", digits, x);
-    if (strtod(s, NULL) == x) break;
+int nx_is_utf8 (const char *s, size_t n) {
+  const unsigned char *p = (const unsigned char *)s, *end = p + n;
+  while (p < end) {
+    int k = utf8_length(p, end);
+    if (k == 0) return 0;
+    p += k;
   }
-  if (strspn(s, "-0123456789") == strlen(s)) strcat(s, ".0");
-  return nx_text_put(t, "%s", s);
+  return 1;
 }

@@ -43,7 +43,6 @@ const nx_json *nx_json_get (const nx_json *object, const char *key);
 
 /* A string with its quotes. */
 int nx_json_put_string (nx_text *t, const char *s, size_t n);
-/* A number that reads back as itself. */
-int nx_json_put_number (nx_text *t, double x);
+int nx_is_utf8 (const char *s, size_t n);
 
 #endif

@@ -337,6 +337,29 @@ static int write_items (nx_ctx *C, const char *path, const nx_text *h,
 }
 
 
+static int check_text (nx_ctx *C, const char *s) {
+  if (nx_is_utf8(s, strlen(s))) return 0;
+  return nx_fail(C, NEAP_EARG, "save: a name or a text is not UTF-8");
+}
+
+/* what the reader would refuse is not written */
+static int check_items (nx_ctx *C, const item *items, size_t n,
+                        size_t nmetadata, const nx_pair *metadata) {
+  for (size_t i = 0; i < n; i++) {
+    const char *name = items[i].name;
+    if (strlen(name) > MAXKEY || strcmp(name, "__metadata__") == 0)
+      nx_fail(C, NEAP_EARG, "save: '%.60s' cannot be the name of a tensor",
+              name);
+    check_text(C, name);
+  }
+  for (size_t i = 0; i < nmetadata; i++) {
+    check_text(C, metadata[i].key);
+    check_text(C, metadata[i].value);
+  }
+  return nx_status(C);
+}
+
+
 int nx_safe_save (nx_ctx *C, const char *path, size_t n,
                   const char *const *names, nx_tensor *const *tensors,
                   size_t nmetadata, const nx_pair *metadata) {
@@ -347,13 +370,11 @@ int nx_safe_save (nx_ctx *C, const char *path, size_t n,
     items[i].name = names[i];
     items[i].t = tensors[i];
     items[i].type = type_of(tensors[i]->dtype);
-    if (strlen(names[i]) > MAXKEY || strcmp(names[i], "__metadata__") == 0)
-      nx_fail(C, NEAP_EARG, "save: '%.60s' cannot be the name of a tensor",
-              names[i]);
   }
   if (n) qsort(items, n, sizeof(*items), item_order);
   nx_text_open(C, &h);
-  if (nx_status(C) == 0) put_header(&h, items, n, nmetadata, metadata);
+  if (check_items(C, items, n, nmetadata, metadata) == 0)
+    put_header(&h, items, n, nmetadata, metadata);
   if (nx_status(C) == 0) write_items(C, path, &h, items, n);
   nx_text_close(&h);
   nx_free(C, items, n * sizeof(*items));

@@ -89,8 +89,23 @@ void nl_pushfield (lua_State *L, nl_state *S, const nx_field *f,
 }
 
 
-static void read_options (lua_State *L, nl_state *S, const char *who,
-                          const nx_field *f, void *args, int i) {
+void nl_onlykeys (lua_State *L, nl_state *S, const char *who, int i,
+                  const char *keys) {
+  if (!lua_istable(L, i)) return;
+  lua_pushnil(L);
+  while (lua_next(L, i)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING &&
+        nx_names_find(keys, lua_tostring(L, -1)) < 0) {
+      nx_fields_unknown(S->C, who, NULL, keys, lua_tostring(L, -1));
+      nl_raise(L, S);
+    }
+  }
+}
+
+
+void nl_readnamed (lua_State *L, nl_state *S, const char *who,
+                   const nx_field *f, void *args, int i) {
   lua_pushnil(L);
   while (lua_next(L, i)) {
     const nx_field *field;
@@ -131,7 +146,7 @@ void nl_readfields (lua_State *L, nl_state *S, const char *who,
           nl_setfield(L, S, who, next++, args, lua_gettop(L));
           lua_pop(L, 1);
         }
-      read_options(L, S, who, f, args, i);
+      nl_readnamed(L, S, who, f, args, i);
       return;
     }
     if (next == NULL || next->name == NULL)

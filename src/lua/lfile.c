@@ -8,6 +8,16 @@
 
 
 /* _save(path, names, tensors, keys, values): lists side by side */
+static const char *plain_string (lua_State *L, nl_state *S) {
+  size_t n;
+  const char *s;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    nl_error(L, S, "save: expected tensors and strings by name");
+  s = lua_tolstring(L, -1, &n);
+  if (strlen(s) != n) nl_error(L, S, "save: '%s' has a zero byte", s);
+  return s;
+}
+
 static int n_save (lua_State *L) {
   nl_state *S = nl_S(L);
   const char *path = luaL_checkstring(L, 1);
@@ -20,20 +30,18 @@ static int n_save (lua_State *L) {
   nx_pair *pairs = lua_newuserdatauv(L, (size_t)(k + 1) * sizeof(*pairs), 0);
   for (lua_Integer i = 0; i < n; i++) {      /* the lists hold the values */
     lua_rawgeti(L, 2, i + 1);
-    names[i] = lua_tostring(L, -1);
+    names[i] = plain_string(L, S);
     lua_rawgeti(L, 3, i + 1);
     tensors[i] = nl_totensor(L, S, -1);
-    if (lua_type(L, -2) != LUA_TSTRING || tensors[i] == NULL)
+    if (tensors[i] == NULL)
       return nl_error(L, S, "save: expected tensors by name");
     lua_pop(L, 2);
   }
   for (lua_Integer i = 0; i < k; i++) {
     lua_rawgeti(L, 4, i + 1);
-    pairs[i].key = lua_tostring(L, -1);
+    pairs[i].key = plain_string(L, S);
     lua_rawgeti(L, 5, i + 1);
-    pairs[i].value = lua_tostring(L, -1);
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-      return nl_error(L, S, "save: metadata must be strings by name");
+    pairs[i].value = plain_string(L, S);
     lua_pop(L, 2);
   }
   nx_safe_save(S->C, path, (size_t)n, names, tensors, (size_t)k, pairs);
@@ -65,9 +73,8 @@ static nx_safe *new_safe (lua_State *L) {
 static int n_load (lua_State *L) {
   nl_state *S = nl_S(L);
   const char *path = luaL_checkstring(L, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nx_safe *s = new_safe(L);
-  S->mark = nx_push(S->C);
   nx_safe_open(S->C, s, path);
   nl_check(L, S);
   lua_createtable(L, 0, (int)s->n);
@@ -76,7 +83,7 @@ static int n_load (lua_State *L) {
     nx_tensor *t = nx_safe_tensor(S->C, s, &s->entries[i]);
     nl_check(L, S);
     nl_fill(S, h, t);
-    nx_pop(S->C, S->mark, NULL);
+    nx_pop(S->C, mark, NULL);
     if (S->scoped) nl_scope_add(L, S, lua_gettop(L));
     lua_setfield(L, -2, s->entries[i].name);
   }
@@ -85,7 +92,6 @@ static int n_load (lua_State *L) {
     lua_pushstring(L, s->metadata[i].value);
     lua_setfield(L, -2, s->metadata[i].key);
   }
-  S->mark = before;
   nl_tell(L, S);
   return 2;
 }
@@ -94,10 +100,9 @@ static int n_load (lua_State *L) {
 static int n_load_idx (lua_State *L) {
   nl_state *S = nl_S(L);
   const char *path = luaL_checkstring(L, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nl_tensor *h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
-  return nl_result(L, S, h, nx_load_idx(S->C, path), before);
+  return nl_result(L, S, h, nx_load_idx(S->C, path), mark);
 }
 
 

@@ -18,9 +18,12 @@ static int option (lua_State *L, nl_state *S, const char *who, int i,
   return v;
 }
 
-static int flags_at (lua_State *L, nl_state *S, const char *who, int i) {
-  int create = option(L, S, who, i, "create_graph", 0);
-  int retain = option(L, S, who, i, "retain_graph", create);
+static int flags_at (lua_State *L, nl_state *S, const char *who, int i,
+                     const char *keys) {
+  int create, retain;
+  nl_onlykeys(L, S, who, i, keys);
+  create = option(L, S, who, i, "create_graph", 0);
+  retain = option(L, S, who, i, "retain_graph", create);
   return (create ? NX_CREATE_GRAPH : 0) | (retain ? NX_RETAIN_GRAPH : 0);
 }
 
@@ -32,7 +35,8 @@ static int t_backward (lua_State *L) {
   int options = 3, flags;
   if (lua_istable(L, 2)) options = 2;
   else if (!lua_isnoneornil(L, 2)) g = nl_checktensor(L, S, 2);
-  flags = flags_at(L, S, "backward", options);
+  flags = flags_at(L, S, "backward", options,
+                   "retain_graph create_graph");
   nx_backward(S->C, 1, &t, &g, 0, NULL, NULL, flags);
   nl_check(L, S);
   return 0;
@@ -83,12 +87,13 @@ static int n_grad (lua_State *L) {
   nx_tensor **y, **x, **seeds = NULL, **g;
   int ny, nx, ns, flags, single;
   nl_tensor **h;
-  size_t before = S->mark;
+  size_t mark = S->mark;
   lua_settop(L, 3);
   single = nl_totensor(L, S, 2) != NULL;
   y = tensors_at(L, S, 1, &ny);
   x = tensors_at(L, S, 2, &nx);
-  flags = flags_at(L, S, "grad", 3);
+  flags = flags_at(L, S, "grad", 3,
+                   "retain_graph create_graph grad_outputs");
   if (has_seed(L, 3)) {
     seeds = tensors_at(L, S, 3, &ns);
     if (ns != ny) return nl_error(L, S, "grad: %d outputs, but %d "
@@ -102,7 +107,6 @@ static int n_grad (lua_State *L) {
     h[i] = nl_newhandle(L, S);
     lua_rawseti(L, -2, i + 1);
   }
-  S->mark = nx_push(S->C);
   nx_backward(S->C, ny, y, seeds, nx, x, g, flags);
   if (nx_status(S->C)) {
     for (int i = 0; i < nx; i++) nx_unref(g[i]);
@@ -112,15 +116,19 @@ static int n_grad (lua_State *L) {
     if (g[i]) {
       nl_fill(S, h[i], g[i]);
       nx_unref(g[i]);
+      lua_rawgeti(L, -1, i + 1);
+      nl_scope_add(L, S, lua_gettop(L));
+      lua_pop(L, 1);
     }
     else {
       lua_pushboolean(L, 0);
       lua_rawseti(L, -2, i + 1);
     }
-  nx_pop(S->C, S->mark, NULL);
-  S->mark = before;
+  nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
-  if (single) lua_rawgeti(L, -1, 1);
+  if (!single) return 1;
+  lua_rawgeti(L, -1, 1);
+  if (!lua_toboolean(L, -1)) lua_pushnil(L);
   return 1;
 }
 

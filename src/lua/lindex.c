@@ -190,7 +190,7 @@ static void push_number (lua_State *L, const nx_tensor *t, const place *p) {
 */
 int nl_index (lua_State *L, nl_state *S) {
   nx_tensor *t = nl_checktensor(L, S, 1), *v;
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nl_tensor *h;
   place p;
   read_place(L, S, t, 2, &p);
@@ -199,9 +199,8 @@ int nl_index (lua_State *L, nl_state *S) {
     return 1;
   }
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   v = add_axes(S->C, nx_slice(S->C, t, &p.s), &p);
-  return nl_result(L, S, h, v, before);
+  return nl_result(L, S, h, v, mark);
 }
 
 
@@ -213,8 +212,10 @@ static int set_number (lua_State *L, nx_tensor *t, const place *p) {
   if (!p->single || nx_requires(t)) return 0;
   if (lua_type(L, 3) != LUA_TNUMBER && lua_type(L, 3) != LUA_TBOOLEAN)
     return 0;
-  for (int d = 0; d < t->ndim; d++)
+  for (int d = 0; d < t->ndim; d++) {
+    if (t->stride[d] == 0 && t->shape[d] > 1) return 0;      /* expanded */
     at += p->s.start.v[d] * t->stride[d] * (int64_t)nx_dtype_size(t->dtype);
+  }
   if (lua_isboolean(L, 3)) nx_put_integer(t, at, lua_toboolean(L, 3));
   else {
     v = lua_tointegerx(L, 3, &isint);
@@ -239,21 +240,19 @@ static nx_tensor *value_at (lua_State *L, nl_state *S, int i) {
 
 int nl_newindex (lua_State *L, nl_state *S) {
   nx_tensor *t = nl_checktensor(L, S, 1), *in[2], *out;
-  size_t before = S->mark;
+  size_t mark = S->mark;
   int tried = 0;
   place p;
   read_place(L, S, t, 2, &p);
   if (p.nnew) return nl_error(L, S, "a new axis cannot be assigned to");
   if (set_number(L, t, &p)) return 0;
-  S->mark = nx_push(S->C);
   in[0] = t;
   in[1] = value_at(L, S, 3);
   nl_check(L, S);
   while (nx_apply_all(S->C, &nx_op_slice_scatter, &p.s, 2, in, 1, 1,
                       &out) < 0 && nl_again(L, S, &tried)) {}
   nl_check(L, S);
-  nx_pop(S->C, S->mark, NULL);
-  S->mark = before;
+  nx_pop(S->C, mark, NULL);
   return 0;
 }
 

@@ -39,7 +39,7 @@ nl_module *nl_tomodule (lua_State *L, nl_state *S, int i) {
 
 nx_module *nl_checkmodule (lua_State *L, nl_state *S, int i) {
   nl_module *h = nl_tomodule(L, S, i);
-  if (h == NULL)
+  if (h == NULL || h->m == NULL)
     nl_error(L, S, "argument %d must be a module, not %s", i,
              luaL_typename(L, i));
   return h->m;
@@ -140,9 +140,9 @@ static int push_field (lua_State *L, nl_state *S, const char *key) {
 
 static int m_index (lua_State *L) {
   nl_state *S = nl_S(L);
-  nl_module *h = lua_touserdata(L, 1);
+  nx_module *m = nl_checkmodule(L, S, 1);
   if (lua_isinteger(L, 2)) {
-    nx_slot *s = nth_child(h->m, lua_tointeger(L, 2));
+    nx_slot *s = nth_child(m, lua_tointeger(L, 2));
     if (s == NULL) return 0;
     push_child(L, S, 1, s);
     return 1;
@@ -232,6 +232,54 @@ static void set_plain (lua_State *L, int key) {
   lua_rawset(L, -3);
 }
 
+/*
+** What a name already means decides what may be assigned to it. A module
+** replaces a module; a Parameter a parameter; a plain tensor only a buffer
+** of the same shape and type; nil removes what Lua put there.
+*/
+static void replace_slot (lua_State *L, nl_state *S, nx_module *m,
+                          nx_slot *s, const char *name) {
+  nx_tensor *t = nl_totensor(L, S, 3), *old = nx_slot_tensor(s);
+  const char *what = s->child ? "module"
+                   : s->kind == NX_SLOT_BUFFER ? "buffer" : "parameter";
+  if (lua_isnil(L, 3)) {
+    if (!(m->layer->flags & NX_FOREIGN))
+      nl_error(L, S, "%s.%s is a %s of the layer and cannot be removed",
+               m->class_name, name, what);
+    nx_module_remove(m, name);
+    lua_pushnil(L);
+    keep_handle(L, 1, name);
+  }
+  else if (t && !s->child && (t->flags & NX_LEARNED))
+    set_tensor(L, S, 1, NX_SLOT_PARAMETER, name, 3);
+  else if (t && s->kind == NX_SLOT_BUFFER && !s->child) {
+    if (old && (!nx_same_shape(t, old) || t->dtype != old->dtype))
+      nl_error(L, S, "%s.%s must keep its shape and type", m->class_name,
+               name);
+    set_tensor(L, S, 1, NX_SLOT_BUFFER, name, 3);
+  }
+  else
+    nl_error(L, S, "%s.%s is a %s and cannot become a %s%s", m->class_name,
+             name, what, luaL_typename(L, 3),
+             t ? " that is no nn.Parameter" : "");
+}
+
+/* an option of the layer; a tensor among them becomes a buffer */
+static void set_layer_field (lua_State *L, nl_state *S, nx_module *m,
+                             const nx_field *f) {
+  nx_tensor *t = nl_totensor(L, S, 3);
+  if (f->kind != NX_KIND_TENSOR) {
+    if (t) nl_error(L, S, "%s was made without %s", m->class_name, f->name);
+    nl_setfield(L, S, m->class_name, f, m, 3);
+    return;
+  }
+  if (t == NULL) nl_error(L, S, "%s.%s must be a tensor", m->class_name,
+                          f->name);
+  nx_module_set_tensor(S->C, m, NX_SLOT_BUFFER, f->name, t,
+                       (nx_tensor **)((char *)m + f->offset));
+  nl_check(L, S);
+}
+
 static int m_newindex (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
@@ -248,21 +296,16 @@ static int m_newindex (lua_State *L) {
   if (nl_tomodule(L, S, 3)) set_child(L, S, 1, name, 3);
   else if (lua_istable(L, 3) && all_modules(L, S, 3))
     set_child(L, S, 1, name, to_list(L, S, 3));
-  else if (t && (s || (t->flags & NX_LEARNED)))
-    set_tensor(L, S, 1, (t->flags & NX_LEARNED) || !s
-               ? NX_SLOT_PARAMETER : s->kind, name, 3);
-  else if (s && lua_isnil(L, 3)) {
-    nx_module_remove(m, name);
-    set_plain(L, 2);
-  }
-  else if (s)
-    return nl_error(L, S, "%s.%s is a %s and cannot become %s",
-                    m->class_name, name, s->child ? "module" : "tensor",
-                    luaL_typename(L, 3));
+  else if (s) replace_slot(L, S, m, s, name);
+  else if (lua_isinteger(L, 2))
+    return nl_error(L, S, "%s[%I] must be a module, not %s", m->class_name,
+                    lua_tointeger(L, 2), luaL_typename(L, 3));
   else if (strcmp(name, "training") == 0)
     m->training = lua_toboolean(L, 3);
   else if ((f = nx_field_find(m->layer->fields, name)) != NULL)
-    nl_setfield(L, S, m->class_name, f, m, 3);
+    set_layer_field(L, S, m, f);
+  else if (t && (t->flags & NX_LEARNED))
+    set_tensor(L, S, 1, NX_SLOT_PARAMETER, name, 3);
   else set_plain(L, 2);
   return 0;
 }
@@ -298,9 +341,13 @@ static int c_init (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
   const nx_layer *layer = m->layer;
+  if (m->ready)
+    return nl_error(L, S, "%s: init is called once, by the class",
+                    m->class_name);
   if (layer->flags & NX_CONTAINER) {
     int list = 2;
     if (nl_tomodule(L, S, 2)) {           /* Sequential(a, b, c) */
+      luaL_checkstack(L, 4, "modules");
       lua_createtable(L, lua_gettop(L) - 1, 0);
       lua_insert(L, 2);
       for (int k = lua_gettop(L) - 2; k >= 1; k--) lua_rawseti(L, 2, k);
@@ -309,12 +356,14 @@ static int c_init (lua_State *L) {
       if (!lua_istable(L, 2))
         return nl_error(L, S, "%s: expected a list of modules, not %s",
                         layer->name, luaL_typename(L, 2));
+      nl_onlykeys(L, S, layer->name, list, "");
       add_children(L, S, 1, list);
     }
   }
   else nl_readfields(L, S, m->class_name, layer->fields, m, 2);
   nx_module_init(S->C, m);
   nl_check(L, S);
+  m->ready = 1;
   return 0;
 }
 
@@ -324,7 +373,9 @@ static const nx_layer *layer_of (lua_State *L, int class) {
   lua_getfield(L, class, "_layer");
   layer = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return layer;
+  for (const nx_layer *const *p = nx_layers; *p != NULL; p++)
+    if (*p == layer) return layer;         /* scripts may put anything there */
+  return NULL;
 }
 
 static int construct_end (lua_State *L, int status, lua_KContext at) {
@@ -340,6 +391,7 @@ static int c_construct (lua_State *L) {
   const nx_layer *layer = layer_of(L, 1);
   nl_module *h;
   if (layer == NULL) return nl_error(L, S, "this class has no layer");
+  luaL_checkstack(L, n + 8, "arguments of a module");
   h = new_handle(L, S, 1);
   h->m = nx_module_new(S->C, layer);
   nl_check(L, S);
@@ -348,7 +400,8 @@ static int c_construct (lua_State *L) {
     strncpy(h->m->class_name, lua_tostring(L, -1), NX_MAXNAME - 1);
   lua_pop(L, 1);
   remember(L, h->m);
-  if (layer->flags & NX_FOREIGN) {        /* for files: its arguments */
+  if (strcmp(h->m->class_name, layer->name) != 0 ||
+      (layer->flags & NX_FOREIGN)) {      /* for files: its arguments */
     lua_getiuservalue(L, -1, FIELDS);
     lua_createtable(L, n, 1);
     for (int k = 2; k <= n; k++) {
@@ -405,12 +458,11 @@ static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
 
 static int call_in_c (lua_State *L, nl_state *S, nx_module *m) {
   nx_tensor *in[8] = {0}, *y;
-  size_t before = S->mark;
+  size_t mark = S->mark;
   int n = read_inputs(L, S, m, in), tried = 0;
   nl_tensor *h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   do y = nx_module_call(S->C, m, n, in); while (!y && nl_again(L, S, &tried));
-  return nl_result(L, S, h, y, before);
+  return nl_result(L, S, h, y, mark);
 }
 
 
@@ -591,19 +643,20 @@ static int m_children (lua_State *L) {
   return 2;
 }
 
-/* m:_options() -> class name, options by name (nil for a Lua class) */
+/* m:_options() -> class name, options by name (nil for a Lua class),
+   tensors among them */
 static int m_options (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
   lua_pushstring(L, m->class_name);
   if (m->layer->flags & NX_FOREIGN) return 1;
   lua_newtable(L);
+  lua_newtable(L);
   for (const nx_field *f = m->layer->fields; f && f->name; f++) {
-    if (f->kind == NX_KIND_TENSOR) continue;
     nl_pushfield(L, S, f, m);
-    lua_setfield(L, -2, f->name);
+    lua_setfield(L, f->kind == NX_KIND_TENSOR ? -2 : -3, f->name);
   }
-  return 2;
+  return 3;
 }
 
 
@@ -619,8 +672,11 @@ static int m_train (lua_State *L) {
 static int m_to (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
-  const char *name = luaL_checkstring(L, 2);
-  int dtype = nx_dtype_named(name);
+  const char *name;
+  int dtype;
+  if (lua_istable(L, 2)) lua_getfield(L, 2, "dtype");
+  name = luaL_checkstring(L, -1);
+  dtype = nx_dtype_named(name);
   if (dtype < 0) return nl_error(L, S, "to: no dtype '%s'", name);
   nx_module_to(S->C, m, dtype);
   nl_check(L, S);
@@ -650,9 +706,8 @@ static int m_register_parameter (lua_State *L) {
 static int n_parameter (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_tensor *t = nl_checktensor(L, S, 1), *leaf;
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nl_tensor *h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   leaf = nx_detach(S->C, t);
   if (leaf) {
     leaf->flags |= NX_LEARNED | NX_HELD;
@@ -660,7 +715,7 @@ static int n_parameter (lua_State *L) {
   }
   nl_check(L, S);
   nl_adopt(L, lua_gettop(L), leaf);
-  return nl_result(L, S, h, leaf, before);
+  return nl_result(L, S, h, leaf, mark);
 }
 
 
@@ -710,6 +765,8 @@ void nl_open_module (lua_State *L, nl_state *S) {
   lua_pushcfunction(L, module_gc);
   lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "neap.Module");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__metatable");
   lua_setfield(L, -2, "__name");
   lua_pushvalue(L, -1);
   lua_setfield(L, neap, "_module_meta");

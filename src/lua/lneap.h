@@ -57,9 +57,10 @@ void nl_setfuncs (lua_State *L, nl_state *S, const luaL_Reg *l);
 void nl_registry (lua_State *L, const void *key, const char *mode);
 
 /*
-** A function that makes tensors opens a scope and notes it in S->mark;
-** raising an error closes it. (Finalizers may run inside and do the same,
-** so it puts back what was noted before.)
+** On entry, nl_S notes in S->mark where the scope of C tensors stands;
+** raising an error frees what was made since. (Finalizers may run inside a
+** function and move the mark up: functions keep a copy of it and pop the
+** scope to that.)
 */
 int nl_error (lua_State *L, nl_state *S, const char *fmt, ...);
 /* Raises the context's error, if there is one, at the user's line. */
@@ -77,10 +78,13 @@ nl_tensor *nl_newhandle (lua_State *L, nl_state *S);
 void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t);
 /* Tells the collector what was filled; it may run any finalizer. */
 void nl_tell (lua_State *L, nl_state *S);
-/* A new handle for 't', which is in the scope noted in S->mark, and the
-   end of that scope: the last act of a function. */
+/* Fills the handle on the top of the stack with 't' and ends the scope
+   that began at 'mark': the last act of a function. */
 int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
-               size_t before);
+               size_t mark);
+/* Fails if the table at 'i' has other string keys than those in "a b c". */
+void nl_onlykeys (lua_State *L, nl_state *S, const char *who, int i,
+                  const char *keys);
 /* Pushes the one handle of a parameter, buffer or gradient (or nil). */
 void nl_pushheld (lua_State *L, nl_state *S, nx_tensor *t);
 /* The handle at 'i' becomes the one of a held tensor. */
@@ -99,6 +103,9 @@ void nl_setfield (lua_State *L, nl_state *S, const char *who,
 /* Pushes the value of a field; nil if it has none. */
 void nl_pushfield (lua_State *L, nl_state *S, const nx_field *f,
                    const void *args);
+/* Options by name, from the table at 'i'. */
+void nl_readnamed (lua_State *L, nl_state *S, const char *who,
+                   const nx_field *f, void *args, int i);
 /* Positional arguments from 'first' on, and a last table of options. */
 void nl_readfields (lua_State *L, nl_state *S, const char *who,
                     const nx_field *f, void *args, int first);

@@ -31,6 +31,7 @@ typedef struct opcall {
   int nlist;
   nl_generator *generator;
   int requires_grad;
+  unsigned given;              /* fields that had a position */
 } opcall;
 
 
@@ -106,10 +107,15 @@ static void set_option (lua_State *L, nl_state *S, opcall *c,
       nl_error(L, S, "%s: generator must come from neap.generator",
                  op->name);
   }
-  else if (f != NULL && f->kind != NX_KIND_BASE)
+  else if (f != NULL && f->kind != NX_KIND_BASE) {
+    if (c->given >> (f - op->fields) & 1)
+      nl_error(L, S, "%s: %s is given twice", op->name, key);
     nl_setfield(L, S, op->name, f, c->args.bytes, i);
-  else if ((input = nx_names_find(op->inputs, key)) >= 0)
-    set_input(L, S, c, input, i);
+  }
+  else if ((input = nx_names_find(op->inputs, key)) >= 0) {
+    if (c->info->list && lua_istable(L, i)) set_list(L, S, c, i);
+    else set_input(L, S, c, input, i);
+  }
   else if (*op->inputs == '\0' && strcmp(key, "requires_grad") == 0)
     c->requires_grad = lua_toboolean(L, i);
   else {
@@ -123,9 +129,14 @@ static void set_option (lua_State *L, nl_state *S, opcall *c,
 static void set_options (lua_State *L, nl_state *S, opcall *c, int i) {
   lua_pushnil(L);
   while (lua_next(L, i)) {
+    int value = lua_gettop(L);
     if (lua_type(L, -2) == LUA_TSTRING)
-      set_option(L, S, c, lua_tostring(L, -2), lua_gettop(L));
-    lua_pop(L, 1);
+      set_option(L, S, c, lua_tostring(L, -2), value);
+    if (lua_gettop(L) > value) {           /* a list left its array */
+      lua_insert(L, i + 1);
+      value++;
+    }
+    lua_settop(L, value - 1);
   }
 }
 
@@ -188,6 +199,7 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
     }
     if (it == NULL) nl_error(L, S, "%s: too many arguments", info->op->name);
     next++;
+    if (it->field) c->given |= 1u << (it->field - info->op->fields);
     if (it->field == NULL && info->list)
       nl_error(L, S, "%s: argument %d must be a list of tensors",
                  info->op->name, i);
@@ -204,11 +216,14 @@ static int apply (nl_state *S, opcall *c, nx_tensor **out) {
   const opinfo *info = c->info;
   nx_generator own = S->C->random;
   int n;
+  int recording = S->C->recording;
   if (c->generator) S->C->random = c->generator->g;
+  if (info->op->flags & NX_INITIALISER) S->C->recording = 0;
   n = nx_apply_all(S->C, info->op, c->args.bytes,
                    info->list ? c->nlist : info->nin,
                    info->list ? c->list : c->in, info->inplace,
                    info->results, out);
+  S->C->recording = recording;
   if (c->generator) {
     c->generator->g = S->C->random;
     S->C->random = own;
@@ -223,17 +238,17 @@ static int call_op (lua_State *L) {
   opcall c;
   nl_tensor *h[4];
   nx_tensor *out[4];
-  size_t mark, before;
+  size_t mark;
   int n, tried = 0;
   c.info = lua_touserdata(L, lua_upvalueindex(2));
   c.nlist = 0;
   c.list = NULL;
   c.generator = NULL;
   c.requires_grad = 0;
+  c.given = 0;
   memset(c.in, 0, sizeof(c.in));
   nx_fields_default(S->C, c.info->op->fields, c.args.bytes);
-  before = S->mark;
-  mark = S->mark = nx_push(S->C);
+  mark = S->mark;
   read_call(L, S, &c);
   if (c.info->op->fields)
     nx_fields_check(S->C, c.info->op->name, c.info->op->fields,
@@ -246,8 +261,7 @@ static int call_op (lua_State *L) {
     do n = apply(S, &c, out); while (n < 0 && nl_again(L, S, &tried));
     nl_check(L, S);
     nx_pop(S->C, mark, NULL);
-    S->mark = before;
-    lua_settop(L, 1);
+      lua_settop(L, 1);
     return 1;
   }
   for (int i = 0; i < c.info->results; i++) h[i] = nl_newhandle(L, S);
@@ -255,7 +269,6 @@ static int call_op (lua_State *L) {
   nl_check(L, S);
   for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
   nx_pop(S->C, mark, NULL);
-  S->mark = before;
   nl_tell(L, S);
   if (S->scoped)
     for (int i = 0; i < n; i++)
@@ -337,6 +350,7 @@ void nl_open_ops (lua_State *L, nl_state *S) {
   init = lua_gettop(L);
   for (const nx_op *const *p = nx_ops; *p != NULL; p++) {
     const nx_op *op = *p;
+    if (op->flags & NX_INNER) continue;
     push_op(L, S, op, 0);
     if (!(op->flags & NX_INITIALISER)) {
       set_op(L, neap, op->name, 0);

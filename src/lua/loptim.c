@@ -42,6 +42,7 @@ static void *check_meta (lua_State *L, nl_state *S, int i, const void *key,
 
 static nx_optimizer *check_optim (lua_State *L, nl_state *S, int i) {
   nl_optim *h = check_meta(L, S, i, &optim_meta_key, "an optimiser");
+  if (h->o == NULL) nl_error(L, S, "this optimiser is closed");
   return h->o;
 }
 
@@ -162,6 +163,12 @@ static void add_group (lua_State *L, nl_state *S, nl_optim *h, int optim,
   }
   nx_optimizer_add(S->C, h->o, args.bytes, (int)n, list);
   nl_check(L, S);
+  for (lua_Integer i = 1; i <= n; i++) {      /* their handles stay keys */
+    list[i - 1]->flags |= NX_HELD;
+    lua_rawgeti(L, params, i);
+    nl_adopt(L, lua_gettop(L), list[i - 1]);
+    lua_pop(L, 1);
+  }
   lua_getiuservalue(L, optim, 1);
   push_group(L, optim, h->o->ngroups - 1);
   lua_rawseti(L, -2, h->o->ngroups);
@@ -180,10 +187,12 @@ static int n_optim (lua_State *L) {
   if (!lua_istable(L, 1))
     return nl_error(L, S, "%s: expected a list of parameters, not %s",
                     k->name, luaL_typename(L, 1));
-  if (lua_gettop(L) > 2) lua_settop(L, 2);
-  if (lua_gettop(L) == 2 && !lua_isnil(L, 2))
-    nl_readfields(L, S, k->name, k->fields, args.bytes, 2);
+  if (lua_gettop(L) > 2 || !(lua_isnoneornil(L, 2) || lua_istable(L, 2)))
+    return nl_error(L, S, "%s: expected parameters and a table of options, "
+                    "as in optim.%s(params, {lr = 0.1})", k->name, k->name);
   lua_settop(L, 2);
+  if (lua_isnil(L, 2)) lua_copy(L, 1, 2);      /* SGD{w, lr = 0.1} */
+  nl_readnamed(L, S, k->name, k->fields, args.bytes, 2);
   h = lua_newuserdatauv(L, sizeof(*h), 1);
   h->S = NULL;
   h->o = NULL;
@@ -296,10 +305,9 @@ static int o_set_state (lua_State *L) {
   nx_optim_state *s = state_at(L, S, o, luaL_checkinteger(L, 2));
   lua_Integer step = luaL_checkinteger(L, 3);
   nx_tensor *fresh[NX_MAXSLOTS] = {0};
-  size_t before = S->mark;
+  size_t mark = S->mark;
   char name[64];
   luaL_checktype(L, 4, LUA_TTABLE);
-  S->mark = nx_push(S->C);
   for (int i = 0; i < NX_MAXSLOTS && slot_name(o->kind, i, name); i++) {
     nx_tensor *t;
     if (lua_getfield(L, 4, name) == LUA_TNIL) continue;
@@ -320,8 +328,7 @@ static int o_set_state (lua_State *L) {
     if (fresh[i]) fresh[i]->flags |= NX_HELD;
   }
   s->step = step;
-  nx_pop(S->C, S->mark, NULL);
-  S->mark = before;
+  nx_pop(S->C, mark, NULL);
   return 0;
 }
 
@@ -381,11 +388,15 @@ void nl_open_optim (lua_State *L, nl_state *S) {
   lua_pushcfunction(L, optim_gc);
   lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "neap.optim");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__metatable");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &optim_meta_key);
   lua_newtable(L);
   nl_setfuncs(L, S, group_meta);
   lua_pushliteral(L, "neap.optim.group");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__metatable");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &group_meta_key);
   lua_newtable(L);

@@ -103,7 +103,8 @@ static int random_from (lua_State *L, nl_state *S, nx_generator *g, int i) {
     low = high;
     high = luaL_checkinteger(L, i + 1);
   }
-  if (low > high || high - low < 0)
+  if (low > high || (lua_Unsigned)high - (lua_Unsigned)low >
+                    (lua_Unsigned)1 << 53)
     return nl_error(L, S, "random: the interval is empty or too large");
   lua_pushinteger(L, low + (lua_Integer)(u * ((double)(high - low) + 1)));
   return 1;
@@ -132,25 +133,37 @@ static int n_set_rng_state (lua_State *L) {
 }
 
 
+/* options {generator = g, dtype = name} of the table at 'i' */
+static nx_generator *random_options (lua_State *L, nl_state *S,
+                                     const char *who, int i, int *dtype) {
+  nl_generator *own;
+  nl_onlykeys(L, S, who, i, "generator dtype");
+  if (lua_getfield(L, i, "dtype") != LUA_TNIL) {
+    *dtype = lua_isstring(L, -1) ? nx_dtype_named(lua_tostring(L, -1)) : -1;
+    if (*dtype < 0) nl_error(L, S, "%s: there is no such dtype", who);
+  }
+  if (lua_getfield(L, i, "generator") == LUA_TNIL) return &S->C->random;
+  own = nl_togenerator(L, S, -1);
+  if (own == NULL)
+    nl_error(L, S, "%s: generator must come from neap.generator", who);
+  return &own->g;
+}
+
+
 /*
-** randperm(n, {generator = g}): 1 .. n in random order (Fisher and Yates).
+** randperm(n, options): 1 .. n in random order (Fisher and Yates).
 */
 static int n_randperm (lua_State *L) {
   nl_state *S = nl_S(L);
+  size_t mark = S->mark;
   int64_t n = luaL_checkinteger(L, 1), *v;
+  int dtype = NEAP_I64;
   nx_generator *g = &S->C->random;
-  size_t before = S->mark;
   nl_tensor *h;
   nx_tensor *t;
   if (n < 0) return nl_error(L, S, "randperm: n is negative");
-  if (lua_istable(L, 2) && lua_getfield(L, 2, "generator") != LUA_TNIL) {
-    nl_generator *own = nl_togenerator(L, S, -1);
-    if (own == NULL) return nl_error(L, S, "randperm: generator must come "
-                                     "from neap.generator");
-    g = &own->g;
-  }
+  if (lua_istable(L, 2)) g = random_options(L, S, "randperm", 2, &dtype);
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   t = nx_new(S->C, NEAP_I64, 1, &n);
   nl_check(L, S);
   v = (int64_t *)t->data;
@@ -160,21 +173,23 @@ static int n_randperm (lua_State *L) {
     v[i] = v[j];
     v[j] = x;
   }
-  return nl_result(L, S, h, t, before);
+  return nl_result(L, S, h, nx_typed(S->C, t, dtype), mark);
 }
 
 
 /* randint(low, high, sizes, options): int64, both ends included */
 static int n_randint (lua_State *L) {
   nl_state *S = nl_S(L);
+  size_t mark = S->mark;
   int64_t low = luaL_checkinteger(L, 1), high = luaL_checkinteger(L, 2);
+  int dtype = NEAP_I64;
   nx_generator *g = &S->C->random;
-  size_t before = S->mark;
   nl_tensor *h;
   nx_value v;
   nx_tensor *t;
-  if (low > high) return nl_error(L, S, "randint: %I is more than %I", low,
-                                  high);
+  if (low > high || (uint64_t)high - (uint64_t)low > (uint64_t)1 << 53)
+    return nl_error(L, S, "randint: from %I to %I is empty or too large",
+                    low, high);
   nl_value(L, S, 3, &v);
   if (v.tag == NX_IS_INT) {
     v.ints.n = 1;
@@ -182,20 +197,16 @@ static int n_randint (lua_State *L) {
   }
   else if (v.tag != NX_IS_INTS)
     return nl_error(L, S, "randint: sizes must be a list of integers");
-  if (lua_istable(L, 4) && lua_getfield(L, 4, "generator") != LUA_TNIL) {
-    nl_generator *own = nl_togenerator(L, S, -1);
-    if (own == NULL) return nl_error(L, S, "randint: generator must come "
-                                     "from neap.generator");
-    g = &own->g;
-  }
+  if (lua_istable(L, 4)) g = random_options(L, S, "randint", 4, &dtype);
+  else if (lua_istable(L, 3))
+    g = random_options(L, S, "randint", 3, &dtype);
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   t = nx_new(S->C, NEAP_I64, v.ints.n, v.ints.v);
   nl_check(L, S);
   for (int64_t i = 0; i < t->len; i++)
     ((int64_t *)t->data)[i] = low + (int64_t)
       (nx_random_number(g) * ((double)(high - low) + 1));
-  return nl_result(L, S, h, t, before);
+  return nl_result(L, S, h, nx_typed(S->C, t, dtype), mark);
 }
 
 
@@ -222,6 +233,8 @@ void nl_open_random (lua_State *L, nl_state *S) {
   lua_pushcfunction(L, generator_gc);
   lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "neap.generator");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__metatable");
   lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
 }

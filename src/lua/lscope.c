@@ -21,12 +21,7 @@ typedef struct modes {
 static void save_modes (lua_State *L, nl_state *S) {
   modes *m;
   nl_registry(L, &threads_key, "k");
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &running_key) != LUA_TTHREAD) {
-    lua_pop(L, 1);                       /* the first switch of all: nobody
-                                            held it, but it is alive */
-    lua_pushthread(S->thread);
-    if (S->thread != L) lua_xmove(S->thread, L, 1);
-  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &running_key);
   m = lua_newuserdatauv(L, sizeof(*m), 1);
   m->recording = S->C->recording;
   m->scoped = S->scoped;
@@ -114,8 +109,10 @@ static int s_keep (lua_State *L) {
   nl_state *S = nl_S(L);
   scope *s = check_scope(L, S);
   nl_checktensor(L, S, 2);
-  if (s->open) {
-    lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, 2);
+  if (s->open && lua_rawget(L, -2) != LUA_TNIL) {    /* made in it */
+    lua_pop(L, 1);
     lua_pushvalue(L, 2);
     lua_pushnil(L);
     lua_rawset(L, -3);
@@ -185,6 +182,8 @@ static const luaL_Reg scope_functions[] = {
 static const luaL_Reg tensor_methods[] = {{"free", t_free}, {NULL, NULL}};
 
 void nl_open_scope (lua_State *L, nl_state *S) {
+  lua_pushthread(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &running_key);
   nl_setfuncs(L, S, scope_functions);
   lua_getfield(L, -1, "Tensor");
   nl_setfuncs(L, S, tensor_methods);

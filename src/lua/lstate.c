@@ -41,6 +41,7 @@ void nl_unuse (nl_state *S) {
 
 nl_state *nl_enter (lua_State *L, nl_state *S) {
   if (L != S->thread) nl_switch(L, S);
+  S->mark = nx_push(S->C);
   return S;
 }
 
@@ -66,8 +67,23 @@ void nl_registry (lua_State *L, const void *key, const char *mode) {
 }
 
 
+/*
+** Pushes the place of the nearest Lua code that is not the library's own.
+*/
+static void where (lua_State *L) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline > 0 && strncmp(ar.source, "@neap/", 6) != 0) {
+      lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+      return;
+    }
+  }
+  lua_pushliteral(L, "");
+}
+
 int nl_raise (lua_State *L, nl_state *S) {
-  luaL_where(L, 1);
+  where(L);
   lua_pushstring(L, neap_message(S->C));
   neap_clear(S->C);
   nx_pop(S->C, S->mark, NULL);
@@ -84,7 +100,7 @@ int nl_error (lua_State *L, nl_state *S, const char *fmt, ...) {
   va_list ap;
   neap_clear(S->C);
   nx_pop(S->C, S->mark, NULL);
-  luaL_where(L, 1);
+  where(L);
   va_start(ap, fmt);
   lua_pushvfstring(L, fmt, ap);
   va_end(ap);
@@ -149,11 +165,10 @@ void nl_tell (lua_State *L, nl_state *S) {
 }
 
 int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
-               size_t before) {
+               size_t mark) {
   nl_check(L, S);
   nl_fill(S, h, t);
-  nx_pop(S->C, S->mark, NULL);
-  S->mark = before;
+  nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
   if (S->scoped) nl_scope_add(L, S, lua_gettop(L));
   return 1;

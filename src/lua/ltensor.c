@@ -221,21 +221,19 @@ static int t_totable (lua_State *L) {
 static int t_tostring (lua_State *L) {
   nl_state *S = nl_S(L);
   nl_tensor *h = to_handle(L, S, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nx_text text;
   if (h == NULL) return nl_error(L, S, "a tensor expected");
   if (h->t == NULL) {
     lua_pushliteral(L, "tensor (freed)");
     return 1;
   }
-  S->mark = nx_push(S->C);
   nx_text_open(S->C, &text);
   nx_print(&text, h->t, nx_requires(h->t));
   if (nx_status(S->C) == 0) lua_pushlstring(L, text.s, text.n);
   nx_text_close(&text);
   nl_check(L, S);
-  nx_pop(S->C, S->mark, NULL);
-  S->mark = before;
+  nx_pop(S->C, mark, NULL);
   return 1;
 }
 
@@ -246,24 +244,22 @@ static int t_tostring (lua_State *L) {
 static int t_contiguous (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_tensor *t = nl_checktensor(L, S, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nl_tensor *h;
   if (nx_is_dense(t)) {
     lua_settop(L, 1);
     return 1;
   }
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
-  return nl_result(L, S, h, nx_clone(S->C, t), before);
+  return nl_result(L, S, h, nx_clone(S->C, t), mark);
 }
 
 static int t_detach (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_tensor *t = nl_checktensor(L, S, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   nl_tensor *h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
-  return nl_result(L, S, h, nx_detach(S->C, t), before);
+  return nl_result(L, S, h, nx_detach(S->C, t), mark);
 }
 
 
@@ -348,12 +344,15 @@ static void tensor_options (lua_State *L, nl_state *S, const char *who,
 
 static int n_tensor (lua_State *L) {
   nl_state *S = nl_S(L);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   int dtype = -1, requires = 0, tried = 0;
   nl_tensor *h;
   builder b;
   memset(&b, 0, sizeof(b));
   lua_settop(L, 2);
+  if (lua_isnil(L, 2) && lua_istable(L, 1)) {    /* tensor{1, 2, dtype = } */
+    tensor_options(L, S, "tensor", 1, &dtype, &requires);
+  }
   if (nl_totensor(L, S, 1))
     return nl_error(L, S, "tensor: this is a tensor already (use "
                     "x:clone():detach())");
@@ -367,7 +366,6 @@ static int n_tensor (lua_State *L) {
   measure(L, S, &b, 1);
   if (dtype < 0) dtype = b.booleans ? NEAP_BOOL : NEAP_F32;
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   do b.t = nx_new(S->C, dtype, b.ndim, b.shape);
   while (b.t == NULL && nl_again(L, S, &tried));
   nl_check(L, S);
@@ -375,7 +373,7 @@ static int n_tensor (lua_State *L) {
   store(L, S, &b, 0, b.t->data);
   lua_pop(L, 1);
   if (requires) nx_require(S->C, b.t, 1);
-  return nl_result(L, S, h, b.t, before);
+  return nl_result(L, S, h, b.t, mark);
 }
 
 
@@ -385,7 +383,7 @@ static int n_tensor (lua_State *L) {
 */
 static int n_arange (lua_State *L) {
   nl_state *S = nl_S(L);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   int dtype = -1, requires = 0, top = lua_gettop(L), whole = 1;
   double first = 1, last, step = 1, count;
   nl_tensor *h;
@@ -402,12 +400,11 @@ static int n_arange (lua_State *L) {
   if (step == 0 || step != step)
     return nl_error(L, S, "arange: step must not be 0");
   count = (last - first) / step;
-  count = count < 0 ? 0 : (double)(int64_t)(count + 1e-9) + 1;
   if (!(count < 0x1p40))
-    return nl_error(L, S, "arange: too many elements");
+    return nl_error(L, S, "arange: too many elements, or not a number");
+  count = count < 0 ? 0 : (double)(int64_t)(count + 1e-9) + 1;
   if (dtype < 0) dtype = whole ? NEAP_I64 : NEAP_F32;
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   t = nx_new(S->C, dtype, 1, &(int64_t){(int64_t)count});
   nl_check(L, S);
   for (int64_t i = 0; i < t->len; i++) {
@@ -416,7 +413,7 @@ static int n_arange (lua_State *L) {
     else nx_put_number(t, at, first + (double)i * step);
   }
   if (requires) nx_require(S->C, t, 1);
-  return nl_result(L, S, h, t, before);
+  return nl_result(L, S, h, t, mark);
 }
 
 
@@ -427,7 +424,7 @@ static int n_arange (lua_State *L) {
 static int t_to (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_tensor *t = nl_checktensor(L, S, 1);
-  size_t before = S->mark;
+  size_t mark = S->mark;
   const char *name;
   nl_tensor *h;
   int dtype, tried = 0;
@@ -445,9 +442,8 @@ static int t_to (lua_State *L) {
     return 1;
   }
   h = nl_newhandle(L, S);
-  S->mark = nx_push(S->C);
   do y = nx_to(S->C, t, dtype); while (!y && nl_again(L, S, &tried));
-  return nl_result(L, S, h, y, before);
+  return nl_result(L, S, h, y, mark);
 }
 
 

@@ -85,6 +85,8 @@ static int x_ops (lua_State *L) {
     lua_setfield(L, -2, "inplace");
     lua_pushboolean(L, ((*p)->flags & NX_INITIALISER) != 0);
     lua_setfield(L, -2, "initialiser");
+    lua_pushboolean(L, ((*p)->flags & NX_INNER) != 0);
+    lua_setfield(L, -2, "inner");
     push_fields(L, (*p)->fields);
     lua_setfield(L, -2, "fields");
     lua_rawseti(L, -2, ++n);

@@ -109,7 +109,7 @@ int nx_module_set_tensor (nx_ctx *C, nx_module *m, nx_slot_kind kind,
     s = new_slot(C, m, name);
     if (s == NULL) return nx_status(C);
     s->at = at;
-    if (at) *at = NULL;
+    if (at) *at = NULL;        /* an option was borrowed, not owned */
   }
   drop_child(m, s);
   s->kind = kind;

@@ -55,6 +55,7 @@ struct nx_module {
   nx_ctx *C;
   const nx_layer *layer;
   int refs, training;
+  int ready;                   /* its init is done */
   nx_module *parent;           /* the last that took it in; may be NULL */
   nx_slot *slots;
   int nslots, room;

@@ -68,6 +68,7 @@ static nx_tensor *each (nx_ctx *C, nx_tensor *t, const nx_tensor *x) {
 /* sum over all but the channels: one value for each */
 static nx_tensor *channel_sum (nx_ctx *C, nx_tensor *x) {
   nx_ints dims = {0, {0}};
+  if (x == NULL) return NULL;
   for (int d = 0; d < x->ndim; d++) if (d != 1) dims.v[dims.n++] = d;
   return nx_sum(C, x, dims, 0);
 }

@@ -47,6 +47,7 @@ static int check_target (nx_ctx *C, const nx_node *n) {
   const nx_tensor *x = n->in[0], *t = n->in[1];
   char xt[NX_SHAPE_TEXT], tt[NX_SHAPE_TEXT];
   int fits, k = class_dim(x);
+  if (!by_label(n) && t->ndim < x->ndim) return nx_want_whole(C, n, 1);
   if (!by_label(n)) fits = nx_same_shape(x, t) && x->dtype == t->dtype;
   else {
     if (nx_want_whole(C, n, 1)) return nx_status(C);

@@ -68,9 +68,10 @@ static int index_select_shape (nx_ctx *C, nx_node *n) {
   char text[NX_SHAPE_TEXT];
   if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1))
     return nx_status(C);
-  if (index->ndim > 1)
+  if (index->ndim > 1 || (x->ndim == 0 && index->len != 1))
     return nx_op_fail(C, n, NEAP_ESHAPE, "index is %s, expected one "
-                      "dimension", nx_shape_of(index, text));
+                      "dimension (and one position for a 0-d x)",
+                      nx_shape_of(index, text));
   memcpy(shape, x->shape, sizeof(shape));
   if (x->ndim > 0) shape[a->dim] = index->len;
   nx_out(C, n, 0, x->dtype, x->ndim, shape);
@@ -150,7 +151,7 @@ static int index_add_shape (nx_ctx *C, nx_node *n) {
     return nx_status(C);
   for (int d = 0; fits && d < x->ndim; d++)
     fits = z->shape[d] == (d == a->dim ? index->len : x->shape[d]);
-  if (!fits || index->ndim > 1)
+  if (!fits || index->ndim > 1 || (x->ndim == 0 && index->len != 1))
     return nx_op_fail(C, n, NEAP_ESHAPE, "source (%s %s) does not fit x (%s "
                       "%s) with %lld positions", nx_dtype_name(z->dtype),
                       nx_shape_of(z, zt), nx_dtype_name(x->dtype),

@@ -25,7 +25,10 @@ static int cat_shape (nx_ctx *C, nx_node *n) {
   int dtype = first->dtype;
   char ft[NX_SHAPE_TEXT], it[NX_SHAPE_TEXT];
   for (int i = 0; i < n->nin; i++) {
-    if (n->in[i]->dtype > dtype) dtype = n->in[i]->dtype;
+    nx_tensor so_far = *first;
+    so_far.dtype = (unsigned char)dtype;
+    so_far.flags = 0;
+    dtype = nx_promote(&so_far, n->in[i]);
     if (is_nothing(first)) first = n->in[i];
   }
   if (first->ndim == 0)

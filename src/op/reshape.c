@@ -88,14 +88,14 @@ static const nx_field expand_fields[] = {
 static int expand_shape (nx_ctx *C, nx_node *n) {
   nx_ints *size = &((size_args *)n->a)->size;
   nx_tensor *x = n->in[0];
-  int lead = size->n - x->ndim;
+  int lead = size->n - x->ndim, fits = lead >= 0;
   char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
-  for (int i = 0; i < size->n; i++) {
+  for (int i = 0; i < size->n && fits; i++) {
     int64_t own = i < lead ? 1 : x->shape[i - lead];
     if (size->v[i] == -1 && i >= lead) size->v[i] = own;
-    if (size->v[i] < 0 || (own != 1 && own != size->v[i])) lead = -1;
+    fits = size->v[i] >= 0 && (own == 1 || own == size->v[i]);
   }
-  if (lead < 0)
+  if (!fits)
     return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and cannot be expanded to "
                       "%s", nx_shape_of(x, a),
                       nx_shape_text(size->n, size->v, b));

@@ -121,7 +121,7 @@ static nx_tensor *sliced (nx_ctx *C, nx_tensor *x, const slice_args *a) {
     if (a->count.v[d] > 0) v->data += a->start.v[d] * x->stride[d] * size;
     if (a->drop.v[d]) continue;
     v->shape[k] = a->count.v[d];
-    v->stride[k] = x->stride[d] * a->step.v[d];
+    v->stride[k] = x->stride[d] * (a->count.v[d] > 1 ? a->step.v[d] : 1);
     v->len *= v->shape[k++];
   }
   v->ndim = (unsigned char)k;
@@ -148,7 +148,7 @@ const nx_op nx_op_slice = {
   .name = "slice",
   .doc = "Part of x along all dimensions, without a copy; what x[...] does.",
   .inputs = "x", .outputs = "y", .fields = slice_fields,
-  .argsize = sizeof(slice_args), .flags = NX_VIEW,
+  .argsize = sizeof(slice_args), .flags = NX_VIEW | NX_INNER,
   .shape = slice_shape, .grad = slice_grad
 };
 
@@ -159,18 +159,21 @@ OPFN nx_tensor *nx_slice (nx_ctx *C, nx_tensor *x, const slice_args *s) {
 
 
 static int slice_scatter_shape (nx_ctx *C, nx_node *n) {
-  nx_tensor *x = n->in[0], *z = n->in[1], *part;
+  const slice_args *s = n->a;
+  nx_tensor *x = n->in[0], *z = n->in[1], part = *x;    /* only a shape */
   int64_t shape[NEAP_MAXDIM];
   int ndim;
   char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
-  if (check_slice(C, n) || (part = sliced(C, x, n->a)) == NULL)
+  if (check_slice(C, n)) return nx_status(C);
+  part.ndim = 0;
+  for (int d = 0; d < x->ndim; d++)
+    if (!s->drop.v[d]) part.shape[part.ndim++] = s->count.v[d];
+  if (nx_broadcast(C, n->op->name, &part, z, &ndim, shape))
     return nx_status(C);
-  if (nx_broadcast(C, n->op->name, part, z, &ndim, shape))
-    return nx_status(C);
-  if (ndim != part->ndim ||
-      memcmp(shape, part->shape, (size_t)ndim * sizeof(*shape)) != 0)
+  if (ndim != part.ndim ||
+      memcmp(shape, part.shape, (size_t)ndim * sizeof(*shape)) != 0)
     return nx_op_fail(C, n, NEAP_ESHAPE, "z is %s and does not fit into a "
-                      "part of %s", nx_shape_of(z, b), nx_shape_of(part, a));
+                      "part of %s", nx_shape_of(z, b), nx_shape_of(&part, a));
   nx_out_like(C, n, 0, x);
   return nx_status(C);
 }
@@ -198,7 +201,7 @@ const nx_op nx_op_slice_scatter = {
   .name = "slice_scatter",
   .doc = "x with z, broadcast, in place of a part; what x[...] = z does.",
   .inputs = "x z", .outputs = "y", .fields = slice_fields,
-  .argsize = sizeof(slice_args), .flags = NX_INPLACE,
+  .argsize = sizeof(slice_args), .flags = NX_INPLACE | NX_INNER,
   .shape = slice_scatter_shape, .forward = slice_scatter_forward,
   .grad = slice_scatter_grad
 };

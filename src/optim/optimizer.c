@@ -85,6 +85,7 @@ int nx_optimizer_add (nx_ctx *C, nx_optimizer *o, const void *args, int n,
   if (nx_status(C)) {
     nx_free(C, g.args, o->kind->argsize);
     nx_free(C, g.states, (size_t)n * sizeof(*g.states));
+    nx_free(C, groups, old + sizeof(g));
     return nx_status(C);
   }
   memcpy(g.args, args, o->kind->argsize);
@@ -100,7 +101,8 @@ int nx_optimizer_add (nx_ctx *C, nx_optimizer *o, const void *args, int n,
 
 
 /*
-** The state of a parameter at its first step. Nothing of it is used
+** The state of a parameter at its first step, or in the type that the
+** parameter has now. Nothing of it is used
 ** before all of it is there.
 */
 static int make_slots (nx_ctx *C, const nx_optim *k, const void *args,
@@ -110,14 +112,19 @@ static int make_slots (nx_ctx *C, const nx_optim *k, const void *args,
   for (int i = 0; *p; i++) {
     size_t n = strcspn(p, " ");
     nx_tensor *w = s->param;
-    if (s->slot[i] == NULL && (k->uses == NULL || k->uses(args, i))) {
+    nx_tensor *old = s->slot[i];
+    if (old && !nx_same_shape(old, w))
+      return nx_fail(C, NEAP_ESHAPE, "%s: a parameter has another shape than "
+                     "its state", k->name);
+    if (old && old->dtype != w->dtype) made[i] = nx_typed(C, old, w->dtype);
+    else if (old == NULL && (k->uses == NULL || k->uses(args, i)))
       made[i] = nx_zeros(C, w->dtype, w->ndim, w->shape);
-      if (made[i] == NULL) return nx_status(C);
-    }
+    if (nx_status(C)) return nx_status(C);
     p += n + (p[n] != '\0');
   }
   for (int i = 0; i < NX_MAXSLOTS; i++)
     if (made[i]) {
+      nx_unref(s->slot[i]);
       s->slot[i] = nx_keep(made[i]);
       made[i]->flags |= NX_HELD;
     }

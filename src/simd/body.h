@@ -441,7 +441,7 @@ static void FN(adam) (size_t n, void *const *p, unsigned fixed,
 ** Sums: four vectors at a time within blocks, blocks in pairs, so that
 ** rounding errors grow with the logarithm of the length.
 */
-#define BLOCK ((size_t)1024)
+#define BLOCK ((size_t)(128 + 64 * W))
 
 #define BLOCK_SUM(name, step) \
 static T FN(name##_block) (size_t n, const T *x) { \

@@ -133,7 +133,7 @@ static nx_tensor *bare (nx_ctx *C, int dtype, int ndim,
   t->store = NULL;
   t->data = NULL;
   t->link = NULL;
-  memcpy(t->shape, shape, (size_t)ndim * sizeof(*shape));
+  if (ndim > 0) memcpy(t->shape, shape, (size_t)ndim * sizeof(*shape));
   nx_set_dense(t);
   C->tensors++;
   return t;

@@ -30,7 +30,7 @@ nx_tensor *nx_view_part (nx_ctx *C, nx_tensor *t, int dim, int64_t start,
   if (length > 0)
     v->data += start * t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
   v->shape[dim] = length;
-  v->stride[dim] = t->stride[dim] * step;
+  v->stride[dim] = t->stride[dim] * (length > 1 ? step : 1);
   recount(v);
   return v;
 }

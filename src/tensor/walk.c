@@ -215,10 +215,33 @@ static int map_plain (nx_map_fn *f, const double *c, nx_tensor *out,
 }
 
 
+/*
+** An operand in the storage of the result must be the result itself, seen
+** the same way; anything else would be read after it was written.
+*/
+static int collides (const nx_tensor *out, const nx_tensor *t) {
+  if (out->store == NULL || t->store != out->store) return 0;
+  return t->data != out->data || t->dtype != out->dtype ||
+         !nx_same_shape(t, out) ||
+         memcmp(t->stride, out->stride,
+                out->ndim * sizeof(*out->stride)) != 0;
+}
+
+static nx_tensor *apart (nx_ctx *C, nx_tensor *t) {
+  nx_tensor *copy = nx_new_like(C, t);
+  return copy && nx_copy(C, copy, t) == 0 ? copy : NULL;
+}
+
+
 int nx_map (nx_ctx *C, nx_map_fn *f, const double *c, nx_tensor *out,
-            int nin, nx_tensor *const *in) {
+            int nin, nx_tensor *const *given) {
+  nx_tensor *in[NX_MAXOPERANDS];
   walk w;
   if (nx_status(C) || out->len == 0) return nx_status(C);
+  for (int i = 0; i < nin; i++) {
+    in[i] = collides(out, given[i]) ? apart(C, given[i]) : given[i];
+    if (in[i] == NULL) return nx_status(C);
+  }
   if (map_plain(f, c, out, nin, in)) return 0;
   w.f = f;
   w.c = c;

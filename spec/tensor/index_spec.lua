@@ -1,0 +1,131 @@
+local neap = require "neap"
+
+local function message(f, ...)
+  local ok, why = pcall(f, ...)
+  assert.is_false(ok, "no error was raised")
+  return why
+end
+
+describe("indexing", function()
+  local x
+
+  before_each(function()
+    x = neap.arange(12):to("float32"):reshape(3, 4)
+  end)
+
+  it("counts from 1, and from the end with negative numbers", function()
+    assert.same({1, 2, 3, 4}, x[1]:totable())
+    assert.same({9, 10, 11, 12}, x[-1]:totable())
+    assert.equal(7, x[2][3])
+    assert.equal(12, x[{-1, -1}])
+  end)
+
+  it("refuses 0, positions outside, fractions and strings", function()
+    assert.matches("positions count from 1", message(function() return x[0] end))
+    assert.matches("position 4 is outside dimension 1 of size 3",
+                   message(function() return x[4] end))
+    assert.matches("position %-4 is outside",
+                   message(function() return x[-4] end))
+    assert.matches("must be an integer, not 1.5",
+                   message(function() return x[1.5] end))
+    assert.matches("entry 1 of the index is string",
+                   message(function() return x[{"2"}] end))
+    assert.matches("no field '2'", message(function() return x["2"] end))
+    assert.matches("an index of 3 dimensions for a tensor of 2",
+                   message(function() return x[{1, 1, 1}] end))
+  end)
+
+  it("takes ranges with both ends, clamped like string.sub", function()
+    assert.same({{2, 3}, {6, 7}, {10, 11}}, x[{{}, {2, 3}}]:totable())
+    assert.same({{5, 6, 7, 8}, {9, 10, 11, 12}}, x[{{2, 99}}]:totable())
+    assert.same({{9, 10, 11, 12}}, x[{{-1, -1}}]:totable())
+    assert.same({1, 3}, x[{1, {1, -1, 2}}]:totable())
+    assert.same({}, x[{1, {3, 2}}]:totable())
+    assert.same({0, 4}, x[{{3, 2}}].shape)
+    local s, row = "abcd", neap.arange(4)
+    for a = -6, 6 do
+      for b = -6, 6 do
+        assert.equal(#s:sub(a, b), row[{{a, b}}]:numel(), a .. "," .. b)
+      end
+    end
+  end)
+
+  it("explains a range with one entry", function()
+    local why = message(function() return x[{{2}}] end)
+    assert.matches("write 2 for a position", why)
+    assert.matches("{2, -1} for all", why, 1, true)
+  end)
+
+  it("adds axes and fills up with the ellipsis", function()
+    assert.same({1, 3, 4}, x[neap.newaxis].shape)
+    assert.same({3, 1, 4}, x[{{}, neap.newaxis}].shape)
+    assert.same({4, 8, 12}, x[{neap.ellipsis, 4}]:totable())
+    local y = neap.zeros(2, 3, 4, 5)
+    assert.same({2, 5}, y[{{}, 1, -1}].shape)
+    assert.same({2, 3, 4}, y[{neap.ellipsis, 1}].shape)
+    assert.same({3, 4}, y[{1, neap.ellipsis, 2}].shape)
+  end)
+
+  it("gives Lua numbers of the right kind for single elements", function()
+    assert.equal("float", math.type(x[1][1]))
+    assert.equal("integer", math.type(neap.arange(3)[2]))
+    assert.is_true(neap.tensor{true, false}[1])
+  end)
+
+  it("gives a 0-d tensor where the element carries a gradient", function()
+    local w = neap.tensor({1, 2}, {requires_grad = true})
+    local y = (w * 3)[2]
+    assert.is_true(neap.is_tensor(y))
+    y:backward()
+    assert.same({0, 3}, w.grad:totable())
+    assert.is_true(neap.is_tensor(neap.no_grad(function() return w[1] end)))
+  end)
+
+  it("assigns numbers, rows, parts", function()
+    x[1][1] = 100
+    assert.equal(100, x[1][1])
+    x[2] = 0
+    assert.same({0, 0, 0, 0}, x[2]:totable())
+    x[{{}, -1}] = neap.tensor{-1, -2, -3}
+    assert.same({100, 2, 3, -1}, x[1]:totable())
+    x[{3, {1, 2}}] = x[{1, {2, 3}}]
+    assert.same({2, 3, 11, -3}, x[3]:totable())
+  end)
+
+  it("assigns overlapping parts of itself as if they were copies", function()
+    local r = neap.arange(6)
+    r[{{2, 6}}] = r[{{1, 5}}]
+    assert.same({1, 1, 2, 3, 4, 5}, r:totable())
+    r = neap.arange(6)
+    r[{{1, 5}}] = r[{{2, 6}}]
+    assert.same({2, 3, 4, 5, 6, 6}, r:totable())
+  end)
+
+  it("refuses values that do not fit", function()
+    assert.matches("do not fit", message(function()
+      x[1] = neap.tensor{1, 2, 3}
+    end))
+    assert.matches("a tensor or a number can be assigned, not string",
+                   message(function() x[1] = "a" end))
+  end)
+
+  it("shares elements with what it came from", function()
+    local row = x[2]
+    row:fill_(7)
+    assert.same({7, 7, 7, 7}, x[2]:totable())
+  end)
+
+  it("iterates with pairs and rows", function()
+    local sum, n = 0, 0
+    for i, row in pairs(x) do
+      n = n + i
+      sum = sum + row:sum():item()
+    end
+    assert.equal(6, n)
+    assert.equal(78, sum)
+    local seen = {}
+    for row in neap.arange(3):rows() do seen[#seen + 1] = row end
+    assert.same({1, 2, 3}, seen)
+  end)
+
+end)

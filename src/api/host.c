@@ -1,0 +1,128 @@
+/*
+** neap.h for C hosts: tensors over their memory, operations by name,
+** gradients.
+*/
+#include <string.h>
+#include "grad/tape.h"
+
+/*
+** What the core makes belongs to a scope; what a host gets is its own.
+*/
+static neap_tensor *hand_over (nx_ctx *C, size_t mark, nx_tensor *t) {
+  if (nx_status(C)) t = NULL;
+  nx_keep(t);
+  nx_pop(C, mark, NULL);
+  return t;
+}
+
+
+neap_tensor *neap_new (neap_ctx *C, neap_dtype dtype, int ndim,
+                       const int64_t *shape) {
+  size_t mark = nx_push(C);
+  if (nx_status(C)) return NULL;
+  if (neap_dtype_name(dtype) == NULL || ndim < 0) {
+    nx_fail(C, NEAP_EARG, "neap_new: there is no such type or shape");
+    return NULL;
+  }
+  return hand_over(C, mark, nx_zeros(C, dtype, ndim, shape));
+}
+
+
+neap_tensor *neap_from (neap_ctx *C, neap_dtype dtype, int ndim,
+                        const int64_t *shape, const void *data) {
+  neap_tensor *t = neap_new(C, dtype, ndim, shape);
+  if (t) memcpy(t->data, data, (size_t)t->len * nx_dtype_size(dtype));
+  return t;
+}
+
+
+neap_code neap_read (neap_ctx *C, const neap_tensor *t, void *data,
+                     size_t bytes) {
+  size_t mark = nx_push(C), need;
+  nx_tensor *d;
+  if (nx_status(C)) return C->status;
+  need = (size_t)t->len * nx_dtype_size(t->dtype);
+  if (bytes != need)
+    return (neap_code)nx_fail(C, NEAP_EARG, "neap_read: the tensor has %zu "
+                              "bytes, room is for %zu", need, bytes);
+  d = nx_dense(C, (nx_tensor *)(uintptr_t)t);
+  if (d) memcpy(data, d->data, bytes);
+  nx_pop(C, mark, NULL);
+  return C->status;
+}
+
+
+#define MAXARGS 640
+#define MAXOUT 8
+
+static int check_count (nx_ctx *C, const nx_op *op, int nin) {
+  int optional, list, n = nx_names_count(op->inputs, &optional, &list);
+  if (list ? nin < 1 : (nin > n || nin < n - optional))
+    return nx_fail(C, NEAP_EARG, "%s: %d inputs, expected %s", op->name, nin,
+                   *op->inputs ? op->inputs : "none");
+  return 0;
+}
+
+
+/* inputs that were left out at the end are NULL */
+static int apply_padded (nx_ctx *C, const nx_op *op, void *args, int nin,
+                         neap_tensor *const *in, nx_tensor **made) {
+  nx_tensor *all[16] = {0};
+  int optional, list, n = nx_names_count(op->inputs, &optional, &list);
+  if (list || nin == n)
+    return nx_apply_all(C, op, args, nin, in, 0, MAXOUT, made);
+  for (int i = 0; i < nin; i++) all[i] = in[i];
+  return nx_apply_all(C, op, args, n, all, 0, MAXOUT, made);
+}
+
+
+/* results that are for the gradient only are not for hosts */
+static int visible (const nx_op *op, int n) {
+  const char *p = op->outputs;
+  int k = 0;
+  while (*p && k < n) {
+    size_t len = strcspn(p, " ");
+    if (p[len - 1] == '~') break;
+    k++;
+    p += len + (p[len] == ' ');
+  }
+  return k;
+}
+
+
+neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
+                      int nin, neap_tensor *const *in, int nout,
+                      neap_tensor **out) {
+  union { char bytes[MAXARGS]; double d; int64_t i; void *p; } args;
+  const nx_op *op = nx_op_named(name);
+  nx_tensor *made[MAXOUT];
+  size_t mark = nx_push(C);
+  int n;
+  for (int i = 0; i < nout; i++) out[i] = NULL;
+  if (nx_status(C)) return C->status;
+  if (op == NULL)
+    return (neap_code)nx_fail(C, NEAP_EARG, "neap_apply: there is no "
+                              "operation '%.40s'", name);
+  nx_fields_default(C, op->fields, args.bytes);
+  if (nx_fields_parse(C, name, op->fields, args.bytes, options) ||
+      nx_fields_check(C, name, op->fields, args.bytes) ||
+      check_count(C, op, nin)) return C->status;
+  n = visible(op, apply_padded(C, op, args.bytes, nin, in, made));
+  if (nx_status(C) == 0)
+    for (int i = 0; i < n && i < nout; i++) out[i] = nx_keep(made[i]);
+  nx_pop(C, mark, NULL);
+  return C->status;
+}
+
+
+void neap_require_grad (neap_ctx *C, neap_tensor *t) {
+  nx_require(C, t, 1);
+}
+
+neap_code neap_backward (neap_ctx *C, neap_tensor *loss) {
+  if (nx_status(C)) return C->status;
+  nx_backward(C, 1, &loss, NULL, 0, NULL, NULL, 0);
+  return C->status;
+}
+
+neap_tensor *neap_grad (neap_tensor *t) { return nx_keep(nx_grad_of(t)); }
