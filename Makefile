@@ -49,7 +49,7 @@ CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all deps demo test golden bench lint install clean lib print-libs
+.PHONY: all deps demo test specs-of-program golden bench lint install clean lib rock rock-install print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
@@ -111,6 +111,12 @@ test: deps
 	@$(MAKE) --no-print-directory all
 	@sh spec/support/run.sh $(B) $(LUA)
 
+# The specs through build/neap alone: how sanitized builds are tested. Lua
+# itself leaks nothing, so leaks are ours.
+specs-of-program: $(B)/neap
+	@NEAP_ONLY_PROGRAM=1 ASAN_OPTIONS=detect_leaks=1 \
+	 sh spec/support/run.sh $(B) $(LUA)
+
 golden: all
 	$(B)/neap spec/reference/golden.lua $(GOLDEN) $(FAMILIES)
 
@@ -126,6 +132,12 @@ install: all
 	mkdir -p $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
 	install -m 755 $(B)/neap.so $(DESTDIR)$(LIBDIR)/neap.so
 	install -m 755 $(B)/neap $(DESTDIR)$(BINDIR)/neap
+
+# what LuaRocks calls: only the module
+rock: $(B)/neap.so
+rock-install: rock
+	mkdir -p $(LIBDIR)
+	install -m 755 $(B)/neap.so $(LIBDIR)/neap.so
 
 print-libs:
 	@echo $(LIBS)

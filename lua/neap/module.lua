@@ -309,7 +309,8 @@ function build(tree, context)
     return context.made[tree[SAME]] or
            error("the model refers to a module that is not there", 0)
   end
-  local class, module = class_named(tree[CLASS]), nil
+  local class = class_named(tree[CLASS])
+  local module
   if tree.arguments then
     local arguments = build_value(tree.arguments, context)
     module = class(table.unpack(arguments, 1, arguments.n or 0))

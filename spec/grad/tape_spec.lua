@@ -108,9 +108,6 @@ describe("the tape", function()
     local why = message(function() w:add_(1) end)
     assert.matches("a leaf that wants a gradient", why)
     assert.matches("neap.where", why)
-    assert.matches("a view of a tensor on the tape",
-                   message(function() (w * 2)[{{1, 1}}]:fill_(0) end) ..
-                   "a view of a tensor on the tape")
     local y = w * 2
     assert.matches("a view of a tensor on the tape",
                    message(function() y[{{1, 1}}]:mul_(3) end))
@@ -153,7 +150,9 @@ describe("the tape", function()
     local g = neap.ones(1)
     w.grad = g
     assert.is_true(rawequal(g, w.grad))
-    assert.matches("does not fit", message(function() w.grad = neap.ones(2) end))
+    assert.matches("does not fit", message(function()
+      w.grad = neap.ones(2)
+    end))
   end)
 
   it("leaves nothing behind after an error in the middle", function()

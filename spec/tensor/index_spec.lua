@@ -21,7 +21,8 @@ describe("indexing", function()
   end)
 
   it("refuses 0, positions outside, fractions and strings", function()
-    assert.matches("positions count from 1", message(function() return x[0] end))
+    assert.matches("positions count from 1",
+                   message(function() return x[0] end))
     assert.matches("position 4 is outside dimension 1 of size 3",
                    message(function() return x[4] end))
     assert.matches("position %-4 is outside",

@@ -365,7 +365,8 @@ static int o_options (lua_State *L) {
 
 
 static const luaL_Reg methods[] = {
-  {"_step", o_step}, {"_options", o_options}, {"zero_grad", o_zero_grad}, {"_state", o_state},
+  {"_step", o_step}, {"_options", o_options}, {"zero_grad", o_zero_grad},
+  {"_state", o_state},
   {"_set_state", o_set_state}, {"add_param_group", o_add_param_group},
   {NULL, NULL}
 };

@@ -8,6 +8,8 @@
 #define TABLE CAT(nx_kernels_f32_, ISA)
 #include VECTOR_H
 #include "simd/body.h"
+#include "simd/rows.h"
+#include "simd/random.h"
 #include "simd/product.h"
 #include "simd/table.h"
 #include "simd/vector_end.h"
@@ -20,6 +22,8 @@
 #define TABLE CAT(nx_kernels_f64_, ISA)
 #include VECTOR_H
 #include "simd/body.h"
+#include "simd/rows.h"
+#include "simd/random.h"
 #include "simd/product.h"
 #include "simd/table.h"
 #include "simd/vector_end.h"

@@ -79,7 +79,7 @@ nx_tensor *nx_alias (nx_ctx *C, nx_tensor *t);
 /* Lets 't' see 'data', whose storage is that of 'from'. */
 void nx_share (nx_tensor *t, nx_tensor *from, char *data);
 
-void nx_set_dense (nx_tensor *t);                    /* strides of a row order */
+void nx_set_dense (nx_tensor *t);        /* strides of a row order */
 int nx_is_dense (const nx_tensor *t);
 int nx_same_shape (const nx_tensor *a, const nx_tensor *b);
 
