@@ -121,7 +121,7 @@ golden: all
 	$(B)/neap spec/reference/golden.lua $(GOLDEN) $(FAMILIES)
 
 bench: all
-	$(B)/neap spec/bench/run.lua $(BENCH)
+	LUA_PATH="./?.lua;;" $(B)/neap spec/bench/run.lua $(BENCH)
 
 lint:
 	@$(MAKE) --no-print-directory B=$(B)/lint WERROR=-Werror all

@@ -75,6 +75,48 @@ static void fit (neap_ctx *C) {
   neap_unref(y);
 }
 
+static void describe (neap_ctx *C, neap_rt *rt) {
+  const int64_t shape[2] = {2, 3};
+  neap_tensor *t = neap_new(C, NEAP_F64, 2, shape), *same = neap_ref(t);
+  neap_memory m;
+  if (neap_ndim(t) != 2 || neap_size(t, 1) != 3 || neap_size(t, 2) != -1 ||
+      neap_numel(t) != 6 || neap_dtype_of(t) != NEAP_F64) fail("a shape");
+  if (strcmp(neap_dtype_name(NEAP_BF16), "bfloat16") != 0 ||
+      neap_dtype_name(99) != NULL || neap_status_name(-1) != NULL ||
+      strcmp(neap_status_name(NEAP_OK), "no error") != 0) fail("a name");
+  if (strcmp(neap_version(), NEAP_VERSION) != 0) fail("the version");
+  neap_memory_info(rt, &m);
+  if (m.used == 0 || m.used > held || m.requests < m.system) fail("memory");
+  neap_set_memory_limit(rt, m.used + m.cached + 4096);
+  if (neap_new(C, NEAP_F64, 1, &(const int64_t){1 << 20}) != NULL ||
+      neap_status(C) != NEAP_ELIMIT) fail("the limit");
+  neap_clear(C);
+  neap_set_memory_limit(rt, 0);
+  neap_unref(t);
+  neap_unref(same);
+}
+
+static void modes (neap_ctx *C) {
+  neap_tensor *a, *b;
+  double x, y;
+  neap_manual_seed(C, 7);
+  neap_apply(C, "rand", "size=1 dtype=float64", 0, NULL, 1, &a);
+  neap_manual_seed(C, 7);
+  neap_apply(C, "rand", "size=1 dtype=float64", 0, NULL, 1, &b);
+  neap_read(C, a, &x, sizeof(x));
+  neap_read(C, b, &y, sizeof(y));
+  if (neap_status(C) != NEAP_OK || x != y) fail("the seed");
+  neap_require_grad(C, a);
+  if (neap_set_grad_enabled(C, 0) != 1) fail("the gradient mode");
+  neap_unref(b);
+  b = op(C, "mul", NULL, a, a);
+  if (neap_backward(C, b) != NEAP_EGRAD) fail("recorded all the same");
+  neap_clear(C);
+  neap_set_grad_enabled(C, 1);
+  neap_unref(a);
+  neap_unref(b);
+}
+
 static void errors (neap_ctx *C) {
   const int64_t two = 2, three = 3;
   neap_tensor *a = neap_new(C, NEAP_F32, 1, &two);
@@ -115,6 +157,8 @@ int main (void) {
   if (C == NULL) fail("no context");
   fit(C);
   errors(C);
+  describe(C, rt);
+  modes(C);
   if (neap_close(rt) != NEAP_EBUSY) fail("closed with an open context");
   neap_ctx_close(C);
   if (neap_close(rt) != NEAP_OK) fail("not closed");

@@ -71,7 +71,8 @@ static void put_utf8 (reader *r, unsigned c) {
 }
 
 
-/* \uXXXX, also as a pair of surrogates; p is behind the u */
+/* \u and four digits, or two of them for a pair of surrogates; p is
+   behind the u */
 static int read_unicode (reader *r) {
   unsigned c, low;
   if (r->end - r->p < 4 || !hex4(r->p, &c)) return bad(r, "bad \\u");

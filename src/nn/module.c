@@ -116,6 +116,7 @@ int nx_module_set_tensor (nx_ctx *C, nx_module *m, nx_slot_kind kind,
   if (t) {
     nx_keep(t);
     t->flags |= NX_HELD;
+    if (kind == NX_SLOT_PARAMETER) t->flags |= NX_LEARNED;
   }
   nx_unref(nx_slot_tensor(s));
   if (s->at) *s->at = t;
