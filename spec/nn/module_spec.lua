@@ -233,7 +233,8 @@ describe("every layer", function()
     Linear = {function() return nn.Linear(3, 2) end, {{4, 3}}},
     ReLU = {nn.ReLU, {{4, 3}}}, Tanh = {nn.Tanh, {{4, 3}}},
     Sigmoid = {nn.Sigmoid, {{4, 3}}}, Softmax = {nn.Softmax, {{4, 3}}},
-    LogSoftmax = {nn.LogSoftmax, {{4, 3}}}, Flatten = {nn.Flatten, {{2, 3, 2}}},
+    LogSoftmax = {nn.LogSoftmax, {{4, 3}}},
+    Flatten = {nn.Flatten, {{2, 3, 2}}},
     Dropout = {function() return nn.Dropout(0.3):eval() end, {{4, 3}}},
     BatchNorm1d = {function() return nn.BatchNorm1d(3) end, {{5, 3}}},
     Sequential = {function()
