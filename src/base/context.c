@@ -87,7 +87,7 @@ void neap_ctx_close (neap_ctx *C) {
   if (C == NULL) return;
   rt = C->rt;
   nx_free(C, C->scope.made, C->scope.room * sizeof(*C->scope.made));
-  nx_cache_flush(C);
+  nx_cache_flush(C);           /* publishes too */
   nx_raw_free(&rt->memory, C, sizeof(*C));
   atomic_fetch_sub(&rt->contexts, 1);
 }

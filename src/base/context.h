@@ -37,6 +37,17 @@ typedef struct nx_scope {
   size_t count, room;
 } nx_scope;
 
+/*
+** Which inputs and results the gradient of an operation reads, as bits:
+** found in its lists of names once, then kept by the context.
+*/
+typedef struct nx_known {
+  const void *op, *saves;
+  uint32_t in, out;
+} nx_known;
+
+#define NX_NKNOWN 128
+
 struct neap_ctx {
   nx_rt *rt;
   neap_code status;
@@ -50,7 +61,7 @@ struct neap_ctx {
   struct nx_node *doomed;     /* nodes waiting to be freed, iteratively */
   int freeing;
   int64_t tensors;            /* live ones: tests count them */
-  void *tape;                 /* busy backward pass, if any */
+  nx_known known[NX_NKNOWN];
 };
 
 static inline int nx_status (const nx_ctx *C) { return (int)C->status; }

@@ -41,12 +41,10 @@ void nx_account_init (nx_account *m, const neap_config *c) {
 
 
 /*
-** Counts a request; true if a test wants it to fail.
+** True if a test wants this request to fail.
 */
 static int must_fail (nx_account *m) {
-  int64_t left;
-  atomic_fetch_add_explicit(&m->requests, 1, memory_order_relaxed);
-  left = atomic_load_explicit(&m->fail_in, memory_order_relaxed);
+  int64_t left = atomic_load_explicit(&m->fail_in, memory_order_relaxed);
   if (left < 0) return 0;
   if (left > 0) {
     atomic_store_explicit(&m->fail_in, left - 1, memory_order_relaxed);
@@ -81,6 +79,7 @@ static void *from_system (nx_account *m, size_t size) {
 
 void *nx_raw_alloc (nx_account *m, size_t size) {
   void *p;
+  atomic_fetch_add_explicit(&m->requests, 1, memory_order_relaxed);
   if (must_fail(m) || over_limit(m, size)) return NULL;
   p = from_system(m, size);
   if (p) count_used(m, size);
@@ -115,8 +114,35 @@ static int class_of (size_t size, size_t *rounded) {
 }
 
 
+#define UNTOLD ((int64_t)65536)
+
+void nx_publish (nx_ctx *C) {
+  nx_account *m = &C->rt->memory;
+  nx_cache *c = &C->cache;
+  if (c->used > 0) count_used(m, (size_t)c->used);
+  else if (c->used < 0)
+    atomic_fetch_sub_explicit(&m->used, (size_t)-c->used,
+                              memory_order_relaxed);
+  if (c->cached != 0)             /* wraps around to the right sum */
+    atomic_fetch_add_explicit(&m->cached, (size_t)c->cached,
+                              memory_order_relaxed);
+  atomic_fetch_add_explicit(&m->requests, c->requests,
+                            memory_order_relaxed);
+  c->used = c->cached = 0;
+  c->requests = 0;
+}
+
+static void note (nx_ctx *C, int64_t used, int64_t cached) {
+  nx_cache *c = &C->cache;
+  c->used += used;
+  c->cached += cached;
+  if (c->used > UNTOLD || c->used < -UNTOLD) nx_publish(C);
+}
+
+
 void nx_cache_flush (neap_ctx *C) {
   nx_account *m = &C->rt->memory;
+  nx_publish(C);
   for (int c = 0; c < NX_CLASSES; c++) {
     size_t size = c < 16 ? (size_t)(c + 1) * 64
                          : ((size_t)((c - 16) % 8 + 9) << ((c - 16) / 8 + 1))
@@ -152,6 +178,7 @@ static int hoards (nx_ctx *C, size_t size) {
 static void *fresh_block (nx_ctx *C, size_t size) {
   nx_account *m = &C->rt->memory;
   void *p;
+  nx_publish(C);
   if (hoards(C, size) || over_limit(m, size)) nx_cache_flush(C);
   if (over_limit(m, size)) {
     nx_fail(C, NEAP_ELIMIT, "memory limit reached: %zu bytes in use, %zu "
@@ -170,11 +197,11 @@ static void *fresh_block (nx_ctx *C, size_t size) {
 
 
 void *nx_alloc (nx_ctx *C, size_t size) {
-  nx_account *m = &C->rt->memory;
   size_t rounded = size;
   int c = class_of(size, &rounded);
   void *p;
-  if (must_fail(m)) {
+  C->cache.requests++;
+  if (must_fail(&C->rt->memory)) {
     nx_fail(C, NEAP_ENOMEM, "not enough memory");
     return NULL;
   }
@@ -183,29 +210,27 @@ void *nx_alloc (nx_ctx *C, size_t size) {
     nx_block *b = C->cache.list[c];
     C->cache.list[c] = b->next;
     C->cache.bytes -= rounded;
-    atomic_fetch_sub_explicit(&m->cached, rounded, memory_order_relaxed);
-    p = b;
+    note(C, (int64_t)rounded, -(int64_t)rounded);
+    return b;
   }
-  else p = fresh_block(C, rounded);
-  if (p) count_used(m, rounded);
+  p = fresh_block(C, rounded);
+  if (p) note(C, (int64_t)rounded, 0);
   return p;
 }
 
 
 void nx_free (nx_ctx *C, void *block, size_t size) {
-  nx_account *m = &C->rt->memory;
   size_t rounded = size;
   int c = class_of(size, &rounded);
   if (block == NULL) return;
   if (c < 0) {
-    nx_raw_free(m, block, size);
+    nx_raw_free(&C->rt->memory, block, size);
     return;
   }
   ((nx_block *)block)->next = C->cache.list[c];
   C->cache.list[c] = block;
   C->cache.bytes += rounded;
-  atomic_fetch_sub_explicit(&m->used, rounded, memory_order_relaxed);
-  atomic_fetch_add_explicit(&m->cached, rounded, memory_order_relaxed);
+  note(C, -(int64_t)rounded, (int64_t)rounded);
 }
 
 

@@ -35,6 +35,9 @@ typedef struct nx_block nx_block;
 typedef struct nx_cache {
   nx_block *list[NX_CLASSES];
   size_t bytes;
+  /* what the runtime's account has not been told yet: see nx_publish */
+  int64_t used, cached;
+  uint64_t requests;
 } nx_cache;
 
 void nx_account_init (nx_account *m, const neap_config *c);
@@ -51,5 +54,12 @@ void *nx_alloc (neap_ctx *C, size_t size);
 void nx_free (neap_ctx *C, void *block, size_t size);
 void *nx_realloc (neap_ctx *C, void *block, size_t old, size_t size);
 void nx_cache_flush (neap_ctx *C);
+
+/*
+** Tells the runtime what this context took and gave back. It happens at
+** every 64 KiB of difference and before anything is asked of the system:
+** atomic counters on each small block would cost more than the block.
+*/
+void nx_publish (neap_ctx *C);
 
 #endif

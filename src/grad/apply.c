@@ -137,24 +137,29 @@ nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t) {
 }
 
 
-static int check_inputs (nx_ctx *C, const nx_node *n) {
-  const char *p = n->op->inputs;
+static int storage_only (nx_ctx *C, const nx_node *n, int i) {
   char name[32];
+  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, which is for storage only "
+                    "(use %s:to(\"float32\"))",
+                    nx_names_at(n->op->inputs, i, name),
+                    nx_dtype_name(n->in[i]->dtype), name);
+}
+
+static int check_inputs (nx_ctx *C, const nx_node *n) {
+  const char *p = n->op->inputs, *end;
+  char name[32], last;
   for (int i = 0; *p; i++) {
-    char last = p[name_length(p) - 1];
+    for (end = p; *end != ' ' && *end != '\0'; end++) {}
+    last = end[-1];
     if (i < n->nin && n->in[i] != NULL) {
-      if (nx_is_storage_only(n->in[i]->dtype) &&
-          strcmp(n->op->name, "to") != 0)
-        return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, which is for "
-                          "storage only (use %s:to(\"float32\"))",
-                          nx_names_at(n->op->inputs, i, name),
-                          nx_dtype_name(n->in[i]->dtype), name);
+      if (nx_is_storage_only(n->in[i]->dtype) && !(n->op->flags & NX_ANYTYPE))
+        return storage_only(C, n, i);
     }
     else if (last == '*' && i > 0) return 0;
     else if (last != '?')
       return nx_op_fail(C, n, NEAP_EARG, "%s is missing",
                         nx_names_at(n->op->inputs, i, name));
-    if (last != '*') p = name_next(p);
+    if (last != '*') p = end + (*end == ' ');
   }
   return 0;
 }

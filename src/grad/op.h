@@ -25,7 +25,8 @@ enum {
   NX_STATEFUL = 8,      /* changes some inputs ('mutates') */
   NX_NOGRAD = 16,       /* results carry no gradient */
   NX_INITIALISER = 32,  /* starting values of weights */
-  NX_INNER = 64         /* counts from 0: not for users */
+  NX_INNER = 64,        /* counts from 0: not for users */
+  NX_ANYTYPE = 128      /* takes types that are for storage only */
 };
 
 struct nx_op {

@@ -128,17 +128,34 @@ const char *nx_saves (const nx_node *n) {
 }
 
 
-/*
-** Whether the gradient reads input (or result) i; a list is saved whole.
-*/
-static int is_saved (const nx_node *n, const char *names, int i) {
-  const char *saves = nx_saves(n);
+static uint32_t bits_of (const char *saves, const char *names) {
+  int optional, list, count = nx_names_count(names, &optional, &list);
+  uint32_t bits = 0;
   char name[32];
-  int optional, list, count;
-  if (saves == NULL) return 0;
-  count = nx_names_count(names, &optional, &list);
-  if (list && i >= count) i = count - 1;
-  return nx_names_find(saves, nx_names_at(names, i, name)) >= 0;
+  for (int i = 0; i < count; i++)
+    if (nx_names_find(saves, nx_names_at(names, i, name)) >= 0) {
+      bits |= (uint32_t)1 << i;
+      if (list && i == count - 1) bits |= ~(((uint32_t)1 << i) - 1);
+    }
+  return bits;
+}
+
+/* a list is saved whole: its last bit and all above are set */
+static const nx_known *known (nx_ctx *C, const nx_node *n) {
+  const char *saves = nx_saves(n);
+  size_t at = ((uintptr_t)n->op / 16 + (uintptr_t)saves) % NX_NKNOWN;
+  nx_known *k = &C->known[at];
+  if (k->op != n->op || k->saves != saves) {
+    k->op = n->op;
+    k->saves = saves;
+    k->in = saves ? bits_of(saves, n->op->inputs) : 0;
+    k->out = saves ? bits_of(saves, n->op->outputs) : 0;
+  }
+  return k;
+}
+
+static int has_bit (uint32_t bits, int i) {
+  return bits >> (i < 31 ? i : 31) & 1;
 }
 
 
@@ -198,8 +215,8 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
   if (x == NULL) return 0;
   t = nx_trace_of(x);
   if (t != NULL && (t->node || t->requires) && nx_is_float(x->dtype)) {
-    if (nx_check_view(C, n->op->name,
-                      nx_names_at(n->op->inputs, i, name), x))
+    if (t->view && nx_check_view(C, n->op->name,
+                                 nx_names_at(n->op->inputs, i, name), x))
       return nx_status(C);
     r->wants[i] = 1;
     r->edge[i].out = t->out;
@@ -207,7 +224,7 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
     if (t->node) t->node->refs++;
     else r->edge[i].leaf = nx_keep(x);
   }
-  if (is_saved(n, n->op->inputs, i)) {
+  if (has_bit(known(C, n)->in, i)) {
     r->in[i] = nx_keep(t && t->node ? nx_snapshot(C, x) : x);
     if (x->store) r->edge[i].version = x->store->version;
   }
@@ -222,7 +239,7 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
 */
 static int attach (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
   nx_tensor *y = n->out[i];
-  if (is_saved(n, n->op->outputs, i)) r->out[i] = nx_keep(nx_alias(C, y));
+  if (has_bit(known(C, n)->out, i)) r->out[i] = nx_keep(nx_alias(C, y));
   else r->out[i] = nx_ghost(C, y);
   if (nx_status(C) == 0 && nx_is_float(y->dtype))
     trace_for(C, n->inplace && i == 0 ? n->target : y);

@@ -36,8 +36,9 @@ typedef struct opcall {
 
 
 static nx_tensor *to_input (lua_State *L, nl_state *S, const opcall *c,
-                            int i, const char *name) {
+                            int input, int i) {
   nx_tensor *t = nl_totensor(L, S, i);
+  char name[32];
   if (t != NULL) return t;
   switch (lua_type(L, i)) {
     case LUA_TNUMBER:
@@ -47,7 +48,9 @@ static nx_tensor *to_input (lua_State *L, nl_state *S, const opcall *c,
     case LUA_TBOOLEAN: return nx_from_integer(S->C, lua_toboolean(L, i));
     default:
       nl_error(L, S, "%s: %s must be a tensor or a number, not %s",
-                 c->info->op->name, name, luaL_typename(L, i));
+                 c->info->op->name,
+                 nx_names_at(c->info->op->inputs, input, name),
+                 luaL_typename(L, i));
       return NULL;
   }
 }
@@ -55,10 +58,7 @@ static nx_tensor *to_input (lua_State *L, nl_state *S, const opcall *c,
 
 static void set_input (lua_State *L, nl_state *S, opcall *c, int input,
                        int i) {
-  char name[32];
-  nx_names_at(c->info->op->inputs, input, name);
-  if (lua_isnoneornil(L, i)) return;
-  c->in[input] = to_input(L, S, c, i, name);
+  if (!lua_isnoneornil(L, i)) c->in[input] = to_input(L, S, c, input, i);
 }
 
 

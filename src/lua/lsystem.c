@@ -50,6 +50,7 @@ static void set_size (lua_State *L, const char *name, size_t n) {
 static int n_memory (lua_State *L) {
   nl_state *S = nl_S(L);
   neap_memory m;
+  nx_publish(S->C);
   neap_memory_info(S->rt, &m);
   lua_newtable(L);
   set_size(L, "used", m.used);

@@ -27,6 +27,7 @@ static int x_pending (lua_State *L) {
 /* live() -> tensors, bytes in use, entries of the scope */
 static int x_live (lua_State *L) {
   nl_state *S = nl_S(L);
+  nx_publish(S->C);
   lua_pushinteger(L, S->C->tensors);
   lua_pushinteger(L, (lua_Integer)atomic_load(&S->rt->memory.used));
   lua_pushinteger(L, (lua_Integer)S->C->scope.count);

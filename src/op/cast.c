@@ -36,7 +36,7 @@ const nx_op nx_op_to = {
   .name = "to",
   .doc = "x in another type; numbers are cut toward 0 to integers.",
   .inputs = "x", .outputs = "y", .fields = to_fields,
-  .argsize = sizeof(to_args),
+  .argsize = sizeof(to_args), .flags = NX_ANYTYPE,
   .shape = to_shape, .forward = to_forward, .grad = to_grad
 };
 
