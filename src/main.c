@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include "lua/lembed.h"
 #include "lua/lneap.h"
 
 static lua_State *running;               /* for the signal handler only */
@@ -174,6 +175,7 @@ static int start (lua_State *L) {
     return 0;
   }
   luaL_openlibs(L);
+  nl_preload(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_neap);
   lua_setfield(L, -2, "neap");

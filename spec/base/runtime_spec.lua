@@ -209,6 +209,15 @@ describe("the program", function()
     return out
   end
 
+  it("finds its modules without a library file, in any order", function()
+    local pipe = io.popen(("cd / && LUA_CPATH= LUA_PATH= %s/neap -e " ..
+      "'print(require(\"neap.data\").DataLoader ~= nil)' 2>&1")
+      :format(build:find "^/" and build or "$OLDPWD/" .. build))
+    local out = pipe:read "a"
+    pipe:close()
+    assert.equal("true\n", out)
+  end)
+
   it("runs text, libraries and scripts, with arguments", function()
     assert.equal("3\n", program "-e 'print(1 + 2)'")
     assert.equal("true\n", program "-l neap -e 'print(neap ~= nil)'")

@@ -5,6 +5,7 @@
 #define lembed_h
 
 #include <stddef.h>
+#include <lua.h>
 
 typedef struct nl_file {
   const char *module;          /* "neap.data" */
@@ -12,6 +13,9 @@ typedef struct nl_file {
   const char *text;
   size_t size;
 } nl_file;
+
+/* Lets 'require' find them. */
+void nl_preload (lua_State *L);
 
 extern const nl_file nl_files[];   /* module NULL ends the list */
 

@@ -207,6 +207,8 @@ static nl_state *state_new (lua_State *L) {
 */
 static int load_embedded (lua_State *L) {
   const nl_file *f = lua_touserdata(L, lua_upvalueindex(1));
+  luaL_requiref(L, "neap", luaopen_neap, 0);
+  lua_pop(L, 1);
   if (luaL_loadbufferx(L, f->text, f->size, f->chunk, "t") != LUA_OK)
     return lua_error(L);
   lua_insert(L, 1);
@@ -217,8 +219,6 @@ static int load_embedded (lua_State *L) {
 int nl_open_embedded (lua_State *L, const char *module) {
   for (const nl_file *f = nl_files; f->module != NULL; f++)
     if (strcmp(f->module, module) == 0) {
-      luaL_requiref(L, "neap", luaopen_neap, 0);
-      lua_pop(L, 1);
       lua_pushlightuserdata(L, (void *)(uintptr_t)f);
       lua_pushcclosure(L, load_embedded, 1);
       lua_pushstring(L, module);
@@ -228,7 +228,7 @@ int nl_open_embedded (lua_State *L, const char *module) {
   return luaL_error(L, "no module '%s'", module);
 }
 
-static void preload (lua_State *L) {
+void nl_preload (lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   for (const nl_file *f = nl_files; f->module != NULL; f++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)f);
@@ -249,7 +249,7 @@ int luaopen_neap (lua_State *L) {
   if (lua_getfield(L, -1, "neap") == LUA_TTABLE) return 1;
   lua_pop(L, 2);
   S = state_new(L);
-  preload(L);
+  nl_preload(L);
   lua_newtable(L);
   lua_pushliteral(L, NEAP_VERSION);
   lua_setfield(L, -2, "_VERSION");
