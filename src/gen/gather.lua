@@ -41,6 +41,24 @@ local function write(name, text)
   file:close()
 end
 
+-- Names of the macros of a file, '#define M(id...)', that make descriptors.
+local function family_macros(text, kind)
+  local bodies, makes, list = {}, {}, {}
+  for macro, body in text:gmatch("\n#define (%u+)%(id[^\n]*\n(.-[^\\])\n") do
+    bodies[macro] = body
+    makes[macro] = body:find(kind .. "_##id", 1, true) ~= nil
+  end
+  for macro, body in pairs(bodies) do
+    for other in body:gmatch "%f[%u](%u+)%(id" do
+      makes[macro] = makes[macro] or makes[other]
+    end
+  end
+  for macro in pairs(makes) do if makes[macro] then list[#list + 1] = macro end
+  end
+  table.sort(list)
+  return list
+end
+
 -- Names of the descriptors 'const KIND KIND_name = {' of a folder.
 local function descriptors(folder, kind)
   local found = {}
@@ -50,13 +68,11 @@ local function descriptors(folder, kind)
                             "_([%w_]+) = {") do
       found[#found + 1] = name
     end
-    -- families written by a macro: '#define M(id...) ... nx_op_##id', used
-    -- at the start of a line
-    for macro, body in text:gmatch("\n#define (%u+)%(id[^\n]*\n(.-[^\\])\n") do
-      if body:find(kind .. "_##id", 1, true) then
-        for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
-          found[#found + 1] = id
-        end
+    -- families written by a macro, which names the descriptor itself or
+    -- calls one that does
+    for _, macro in ipairs(family_macros(text, kind)) do
+      for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
+        if id ~= "id" then found[#found + 1] = id end
       end
     end
   end

@@ -2,6 +2,7 @@
 ** Functions of one variable, element by element. Whole numbers are
 ** computed as float32, except where the result is whole too (neg, relu).
 */
+#include <math.h>
 #include "ops.h"
 
 
@@ -28,9 +29,40 @@ static int whole_shape (nx_ctx *C, nx_node *n) {
 ** name_grad stands before.
 */
 #define UNARY(id, how, saved, text) \
+static nx_map_fn *id##_kernel (nx_ctx *C, int dtype) { \
+  return nx_kernels_for(C, dtype)->id; \
+} \
+DESCRIBE(id, how, saved, text)
+
+/*
+** The same for a formula in x, in double, where nobody has asked for a
+** vector kernel yet.
+*/
+#define PLAIN(id, how, saved, text, formula) \
+LOOP(id, float, formula) \
+LOOP(id, double, formula) \
+static nx_map_fn *id##_kernel (nx_ctx *C, int dtype) { \
+  (void)C; \
+  return dtype == NEAP_F64 ? id##_double : id##_float; \
+} \
+DESCRIBE(id, how, saved, text)
+
+#define LOOP(id, T, formula) \
+static void id##_##T (size_t n, void *const *p, unsigned fixed, \
+                      const double *c) { \
+  const T *in = p[1]; \
+  const size_t step = !(fixed & 2); \
+  (void)c; \
+  for (size_t i = 0; i < n; i++) { \
+    const double x = in[i * step]; \
+    ((T *)p[0])[i] = (T)(formula); \
+  } \
+}
+
+#define DESCRIBE(id, how, saved, text) \
 static int id##_forward (nx_ctx *C, nx_node *n) { \
-  return nx_map(C, nx_kernels_for(C, n->in[0]->dtype)->id, NULL, n->out[0], \
-                1, n->in); \
+  return nx_map(C, id##_kernel(C, n->in[0]->dtype), NULL, n->out[0], 1, \
+                n->in); \
 } \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
