@@ -46,6 +46,7 @@ local samples = {
          {function(x) return 1 / x end, {positive(4)}}},
   neg = {{same "neg", {randn(2, 3)}}},
   exp = {{same "exp", {randn(2, 19)}}},
+  expm1 = {{same "expm1", {randn(2, 19)}}},
   log = {{same "log", {positive(2, 19)}}},
   sqrt = {{same "sqrt", {positive(3, 5)}}},
   relu = {{same "relu", {distinct(3, 7)}}},

@@ -187,3 +187,13 @@ UNARY(sigmoid, real, "y", "1 / (1 + e^-x).")
 OPFN nx_tensor *nx_sigmoid (nx_ctx *C, nx_tensor *x) {
   return nx_apply(C, &nx_op_sigmoid, NULL, 1, &x);
 }
+
+
+/* gx = gy (y + 1) */
+static int expm1_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                       nx_tensor **gx) {
+  gx[0] = nx_mul(C, gy[0], nx_add(C, n->out[0], nx_from_number(C, 1)));
+  return nx_status(C);
+}
+#define expm1_fused NULL
+PLAIN(expm1, real, "y", "e^x - 1, exact for small x.", expm1(x))
