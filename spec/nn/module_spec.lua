@@ -231,6 +231,7 @@ describe("every layer", function()
   -- constructor and inputs for a gradient check of inputs and parameters
   local samples = {
     Linear = {function() return nn.Linear(3, 2) end, {{4, 3}}},
+    Identity = {nn.Identity, {{4, 3}}},
     ReLU = {nn.ReLU, {{4, 3}}}, Tanh = {nn.Tanh, {{4, 3}}},
     Sigmoid = {nn.Sigmoid, {{4, 3}}}, Softmax = {nn.Softmax, {{4, 3}}},
     LogSoftmax = {nn.LogSoftmax, {{4, 3}}},

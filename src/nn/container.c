@@ -64,3 +64,15 @@ const nx_layer nx_layer_flatten = {
   .inputs = "x", .fields = flatten_layer_fields,
   .size = sizeof(flatten_layer), .forward = flatten_layer_forward
 };
+
+
+static nx_tensor *identity_forward (nx_ctx *C, nx_module *m,
+                                    nx_tensor *const *in) {
+  (void)C; (void)m;
+  return in[0];
+}
+
+const nx_layer nx_layer_identity = {
+  .name = "Identity", .doc = "x itself: a place to put a layer later.",
+  .inputs = "x", .size = sizeof(nx_module), .forward = identity_forward
+};
