@@ -164,7 +164,7 @@ static int check_saved (nx_ctx *C, const nx_node *n) {
 static int complete (nx_ctx *C, nx_node *n) {
   for (int i = 0; i < n->nout; i++) {
     nx_tensor *y = n->out[i];
-    if (n->gy[i] != NULL || !nx_is_float(y->dtype)) continue;
+    if (n->gy[i] != NULL || y == NULL || !nx_is_float(y->dtype)) continue;
     n->gy[i] = nx_keep(nx_zeros(C, y->dtype, y->ndim, y->shape));
     if (nx_status(C)) return nx_status(C);
   }

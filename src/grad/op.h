@@ -55,8 +55,8 @@ struct nx_op {
 
 /*
 ** One application of an operation: on the stack while it runs, copied to
-** the heap when the tape records it. Of a recorded one, inputs and outputs
-** that are not in 'saves' have a shape only.
+** the heap when the tape records it. Of a recorded one, inputs that are not
+** in 'saves' have a shape only, and so have outputs (a single one is NULL).
 */
 typedef struct nx_edge {
   nx_node *node;               /* that made the input, or NULL */

@@ -235,12 +235,14 @@ static int connect (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
 
 /*
 ** A saved result is held by another tensor over its storage: the result
-** itself points here, and would never be freed.
+** itself points here, and would never be freed. Of the others the shape is
+** kept where zeros may have to stand in for a gradient: a node with one
+** result is not visited without.
 */
 static int attach (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
   nx_tensor *y = n->out[i];
   if (has_bit(known(C, n)->out, i)) r->out[i] = nx_keep(nx_alias(C, y));
-  else r->out[i] = nx_ghost(C, y);
+  else if (n->nout > 1) r->out[i] = nx_ghost(C, y);
   if (nx_status(C) == 0 && nx_is_float(y->dtype))
     trace_for(C, n->inplace && i == 0 ? n->target : y);
   return nx_status(C);
@@ -264,7 +266,7 @@ void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep) {
   for (int i = 0; keep && i < n->nout; i++) {
     nx_tensor *y = n->inplace && i == 0 ? n->target : n->out[i];
     nx_trace *t = nx_trace_of(y);
-    if (r->out[i]->store) r->out_version[i] = r->out[i]->store->version;
+    if (r->out[i] && r->out[i]->store) r->out_version[i] = r->out[i]->store->version;
     if (t == NULL || !nx_is_float(y->dtype)) continue;
     nx_node_unref(C, t->node);           /* in place: the one before */
     t->node = r;

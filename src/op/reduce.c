@@ -279,7 +279,7 @@ static int mean_forward (nx_ctx *C, nx_node *n) {
 /* gx = gy / count, repeated */
 static int mean_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                       nx_tensor **gx) {
-  double k = 1 / share(n->in[0], n->out[0]);
+  double k = 1 / share(n->in[0], gy[0]);
   gx[0] = spread(C, n, nx_mul(C, gy[0], nx_from_number(C, k)));
   return nx_status(C);
 }
