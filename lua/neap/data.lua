@@ -146,16 +146,22 @@ local function download(url, path, sha256)
   return os.rename(part, path)
 end
 
---- Finds a folder that has all files of a set: the one given, NEAP_DATA (or
--- its subfolder), known places, the cache; else downloads into the cache.
+--- Known sets by name: `files` (each {name, sha256}), `url` (in front of the
+-- names), `places` (folders of packages), `hint`.
+data.sets = {}
+
+--- Finds the folder that has all files of a set of `data.sets`: the one
+-- given, NEAP_DATA (or its subfolder), known places, the cache; else
+-- downloads into the cache, checking sha256.
 -- @return the folder, and a sentence about where it is
-local function find_set(name, set, folder)
-  local places = {}
+function data.find(name, folder)
+  local set, places = data.sets[name], {}
+  if not set then error(("find: there is no set '%s'"):format(name), 2) end
   local root = os.getenv "NEAP_DATA"
   if folder then places[1] = folder
   else
     if root then places = {root, root .. "/" .. name} end
-    for _, place in ipairs(set.places) do places[#places + 1] = place end
+    for _, place in ipairs(set.places or {}) do places[#places + 1] = place end
     places[#places + 1] = cache_folder() .. "/" .. name
   end
   for _, place in ipairs(places) do
@@ -193,7 +199,7 @@ local function idx_set(sums, rest)
   return rest
 end
 
-local fashion = idx_set({
+data.sets["fashion-mnist"] = idx_set({
   "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
   "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
   "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
@@ -211,8 +217,8 @@ local function images(folder, image_file, label_file)
   return x, y:to("int64") + 1
 end
 
-local function load_images(name, set, folder)
-  local where, how = find_set(name, set, folder)
+local function load_images(name, folder)
+  local where, how = data.find(name, folder)
   local x, y = images(where, idx_files[1], idx_files[2])
   local test_x, test_y = images(where, idx_files[3], idx_files[4])
   return data.TensorDataset(x, y), data.TensorDataset(test_x, test_y), how
@@ -230,7 +236,7 @@ data.fashion_mnist_classes = {
 -- package, from the cache, or are downloaded.
 -- @return train set, test set, a sentence about where the files are
 function data.fashion_mnist(folder)
-  return load_images("fashion-mnist", fashion, folder)
+  return load_images("fashion-mnist", folder)
 end
 
 return data

@@ -23,8 +23,8 @@ local function duration(seconds)
 end
 
 local function rate_text(rate)
-  if rate >= 1e6 then return ("%.1f M"):format(rate / 1e6) end
-  if rate >= 1e4 then return ("%.0f k"):format(rate / 1e3) end
+  if rate >= 1e6 then return ("%.1f M "):format(rate / 1e6) end
+  if rate >= 1e4 then return ("%.0f k "):format(rate / 1e3) end
   return ("%.0f "):format(rate)
 end
 
