@@ -266,7 +266,8 @@ void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep) {
   for (int i = 0; keep && i < n->nout; i++) {
     nx_tensor *y = n->inplace && i == 0 ? n->target : n->out[i];
     nx_trace *t = nx_trace_of(y);
-    if (r->out[i] && r->out[i]->store) r->out_version[i] = r->out[i]->store->version;
+    if (r->out[i] && r->out[i]->store)
+      r->out_version[i] = r->out[i]->store->version;
     if (t == NULL || !nx_is_float(y->dtype)) continue;
     nx_node_unref(C, t->node);           /* in place: the one before */
     t->node = r;
