@@ -68,6 +68,9 @@ local function call_op(name, args, kwargs)
     if args[1].ndim < 2 then return args[1] end
   end
   local d = descriptors[name]
+  if not d and neap.Tensor[name] and (args.n or #args) == 1 then
+    return neap.Tensor[name](args[1])            -- such as x.detach()
+  end
   if not d or not F[name] then wait_for(name) end
   local list = d.inputs:find("*", 1, true) ~= nil
   local given, n, options = {}, args.n or #args, {}
