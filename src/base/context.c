@@ -32,6 +32,7 @@ neap_rt *neap_open (const neap_config *given) {
   memset(rt, 0, sizeof(*rt));
   nx_account_init(&rt->memory, &c);
   rt->isa = nx_cpu_choose();
+  rt->widest = nx_cpu_widest();
   rt->deterministic = c.deterministic;
   rt->pool = nx_pool_new(&rt->memory, c.threads);
   if (rt->pool == NULL) {

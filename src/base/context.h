@@ -27,7 +27,7 @@ struct neap_rt {
   nx_account memory;
   struct nx_pool *pool;
   int deterministic;
-  int isa;                    /* instruction set: see base/cpu.h */
+  int isa, widest;            /* instruction sets: see base/cpu.h */
   atomic_int contexts;        /* open contexts */
 };
 

@@ -61,6 +61,16 @@ static nx_matrix part (nx_matrix m, int64_t size, int64_t row, int64_t rows,
 }
 
 
+/*
+** BLAS chooses its instructions itself, when it is loaded: who asks for
+** narrower ones gets our product.
+*/
+static int wants_own (const nx_ctx *C, double work) {
+  return C->rt->deterministic || C->rt->isa != C->rt->widest ||
+         work <= SMALL_WORK;
+}
+
+
 static void multiply (const task *t, nx_matrix a, nx_matrix b, nx_matrix c) {
   if (!t->own && nx_blas_product(t->dtype, &a, &b, &c)) return;
   t->K->product((size_t)c.rows, (size_t)c.cols, (size_t)a.cols,
@@ -118,7 +128,7 @@ void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
   t.a = a;
   t.b = b;
   t.c = c;
-  t.own = C->rt->deterministic || work <= SMALL_WORK;
+  t.own = wants_own(C, work);
   cut(&t);
   if (!t.own) nx_blas_begin();
   nx_parallel(C->rt->pool, t.down * t.across, product_piece, &t);
@@ -163,7 +173,7 @@ void nx_products (nx_ctx *C, int dtype, int64_t n, nx_nth_fn *nth,
   s.t.C = C;
   s.t.K = nx_kernels_for(C, dtype);
   s.t.dtype = dtype;
-  s.t.own = C->rt->deterministic || work <= SMALL_WORK;
+  s.t.own = wants_own(C, work);
   s.nth = nth;
   s.arg = arg;
   s.n = n;
