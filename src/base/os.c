@@ -60,13 +60,6 @@ uint64_t nx_clock_ns (void) {
 }
 
 
-double nx_wall_seconds (void) {
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-
 int nx_processors (void) {
 #if defined(__linux__)
   cpu_set_t set;

@@ -14,7 +14,6 @@ void nx_os_free (void *block);
 double nx_strtod (const char *text, char **end);
 
 uint64_t nx_clock_ns (void);                    /* monotonic */
-double nx_wall_seconds (void);                  /* since 1970 */
 int nx_processors (void);                       /* that we may use */
 long nx_process_id (void);
 const char *nx_getenv (const char *name);

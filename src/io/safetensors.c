@@ -222,19 +222,6 @@ void nx_safe_close (nx_safe *s) {
 }
 
 
-const nx_entry *nx_safe_find (const nx_safe *s, const char *name) {
-  nx_entry key;
-  key.name = name;
-  return s->n ? bsearch(&key, s->entries, s->n, sizeof(key), by_name) : NULL;
-}
-
-const char *nx_safe_metadata (const nx_safe *s, const char *key) {
-  for (size_t i = 0; i < s->nmetadata; i++)
-    if (strcmp(s->metadata[i].key, key) == 0) return s->metadata[i].value;
-  return NULL;
-}
-
-
 /*
 ** Types that we do not have, element by element (little-endian).
 */

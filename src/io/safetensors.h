@@ -36,8 +36,6 @@ int nx_safe_open (nx_ctx *C, nx_safe *s, const char *path);
 int nx_safe_open_bytes (nx_ctx *C, nx_safe *s, const char *what,
                         const void *bytes, size_t size);
 void nx_safe_close (nx_safe *s);
-const nx_entry *nx_safe_find (const nx_safe *s, const char *name);
-const char *nx_safe_metadata (const nx_safe *s, const char *key);
 /* A tensor of the file, in the current scope. */
 nx_tensor *nx_safe_tensor (nx_ctx *C, const nx_safe *s, const nx_entry *e);
 

@@ -37,7 +37,7 @@ static int linear_init (nx_ctx *C, nx_module *m) {
 static nx_tensor *linear_forward_act (nx_ctx *C, nx_module *m,
                                       nx_tensor *const *in, int activation) {
   linear *l = (linear *)m;
-  return nx_linear_act(C, in[0], l->weight, l->b, activation);
+  return nx_linear(C, in[0], l->weight, l->b, activation);
 }
 
 static nx_tensor *linear_forward (nx_ctx *C, nx_module *m,

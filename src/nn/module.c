@@ -172,13 +172,6 @@ int nx_module_children (const nx_module *m) {
 }
 
 
-nx_module *nx_module_child (const nx_module *m, int i) {
-  for (int k = 0; k < m->nslots; k++)
-    if (m->slots[k].child && i-- == 0) return m->slots[k].child;
-  return NULL;
-}
-
-
 static int register_made (nx_ctx *C, nx_module *m, const char *name,
                           nx_tensor **at, int learn, nx_tensor *t) {
   if (t == NULL) return nx_status(C);

@@ -81,7 +81,6 @@ int nx_module_remove (nx_module *m, const char *name);
 nx_slot *nx_module_slot (const nx_module *m, const char *name);
 nx_tensor *nx_slot_tensor (const nx_slot *s);         /* may be NULL */
 int nx_module_children (const nx_module *m);
-nx_module *nx_module_child (const nx_module *m, int i);   /* from 0 */
 
 /* A parameter with random values between -bound and bound, or zeros. */
 int nx_parameter (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,

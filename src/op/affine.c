@@ -169,13 +169,7 @@ const nx_op nx_op_linear = {
 };
 
 OPFN nx_tensor *nx_linear (nx_ctx *C, nx_tensor *x, nx_tensor *w,
-                           nx_tensor *b) {
-  linear_args a = {NX_NONE};
-  return nx_apply(C, &nx_op_linear, &a, 3, (nx_tensor *[]){x, w, b});
-}
-
-OPFN nx_tensor *nx_linear_act (nx_ctx *C, nx_tensor *x, nx_tensor *w,
-                               nx_tensor *b, int activation) {
+                           nx_tensor *b, int activation) {
   linear_args a = {activation};
   return nx_apply(C, &nx_op_linear, &a, 3, (nx_tensor *[]){x, w, b});
 }

@@ -7,13 +7,6 @@
 #include "tensor/walk.h"
 
 
-const nx_optim *nx_optim_named (const char *name) {
-  for (const nx_optim *const *p = nx_optims; *p != NULL; p++)
-    if (strcmp((*p)->name, name) == 0) return *p;
-  return NULL;
-}
-
-
 nx_optimizer *nx_optimizer_new (nx_ctx *C, const nx_optim *kind) {
   nx_optimizer *o = nx_alloc(C, sizeof(*o));
   if (o == NULL) return NULL;

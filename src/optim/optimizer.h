@@ -31,7 +31,6 @@ typedef struct nx_optim {
 } nx_optim;
 
 extern const nx_optim *const nx_optims[];
-const nx_optim *nx_optim_named (const char *name);
 
 typedef struct nx_optim_state {
   nx_tensor *param;

@@ -36,19 +36,6 @@ nx_tensor *nx_view_part (nx_ctx *C, nx_tensor *t, int dim, int64_t start,
 }
 
 
-nx_tensor *nx_view_drop (nx_ctx *C, nx_tensor *t, int dim) {
-  nx_tensor *v = nx_alias(C, t);
-  if (v == NULL) return NULL;
-  v->ndim--;
-  for (int i = dim; i < v->ndim; i++) {
-    v->shape[i] = t->shape[i + 1];
-    v->stride[i] = t->stride[i + 1];
-  }
-  recount(v);
-  return v;
-}
-
-
 nx_tensor *nx_view_expand (nx_ctx *C, nx_tensor *t, int ndim,
                            const int64_t *shape) {
   nx_tensor *v = nx_header(C, t->dtype, ndim, shape);

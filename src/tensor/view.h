@@ -10,7 +10,6 @@
 nx_tensor *nx_view_swap (nx_ctx *C, nx_tensor *t, int a, int b);
 nx_tensor *nx_view_part (nx_ctx *C, nx_tensor *t, int dim, int64_t start,
                          int64_t length, int64_t step);
-nx_tensor *nx_view_drop (nx_ctx *C, nx_tensor *t, int dim);
 nx_tensor *nx_view_expand (nx_ctx *C, nx_tensor *t, int ndim,
                            const int64_t *shape);
 
