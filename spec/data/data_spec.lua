@@ -1,13 +1,8 @@
 local neap = require "neap"
+local message = require("spec.support.check").message
 local data = require "neap.data"
 
 local build = os.getenv "NEAP_BUILD" or "build"
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
 
 -- Runs a script in a process with a cache folder of its own.
 local function run(text, cache)

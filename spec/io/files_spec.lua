@@ -1,11 +1,6 @@
 local neap = require "neap"
+local message = require("spec.support.check").message
 local shared = require "spec.support.shared"
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
 
 local function write(path, bytes)
   local file = assert(io.open(path, "wb"))

@@ -1,11 +1,6 @@
 local neap = require "neap"
+local message = require("spec.support.check").message
 local nn = neap.nn
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
 
 local Tower = nn.Module:extend "SpecTower"
 function Tower:init(options, top)

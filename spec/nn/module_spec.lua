@@ -1,12 +1,7 @@
 local neap = require "neap"
 local check = require "spec.support.check"
+local message = check.message
 local nn = neap.nn
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
 
 -- Classes of the specs: a name belongs to a Lua state, so they are made once.
 local Block = nn.Module:extend "SpecBlock"

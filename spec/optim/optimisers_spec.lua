@@ -1,12 +1,7 @@
 local neap = require "neap"
 local check = require "spec.support.check"
+local message = check.message
 local optim = neap.optim
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
 
 local function leaf(data)
   return neap.tensor(data, {dtype = "float64", requires_grad = true})

@@ -37,6 +37,13 @@ end
 --- All elements in row order.
 function check.elements(t) return flatten(t:totable(), {}) end
 
+--- The error that f(...) raises; fails if it raises none.
+function check.message(f, ...)
+  local ok, why = pcall(f, ...)
+  if ok then error("no error was raised", 2) end
+  return why
+end
+
 --- Fails unless two tensors have the same shape and nearly the same
 -- elements.
 function check.near(expected, got, rtol, atol, what)

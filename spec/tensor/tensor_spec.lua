@@ -1,10 +1,5 @@
 local neap = require "neap"
-
-local function message(f, ...)
-  local ok, why = pcall(f, ...)
-  assert.is_false(ok, "no error was raised")
-  return why
-end
+local message = require("spec.support.check").message
 
 describe("tensors", function()
 

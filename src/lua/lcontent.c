@@ -58,16 +58,8 @@ static int gathered_gc (lua_State *L) {
 }
 
 static gathered *new_gathered (lua_State *L, nl_state *S) {
-  gathered *g = lua_newuserdatauv(L, sizeof(*g), 0);
-  memset(g, 0, sizeof(*g));
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, gathered_gc);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "__gc");
-  lua_setfield(L, -2, "__close");
-  lua_setmetatable(L, -2);
+  gathered *g = nl_newclosing(L, sizeof(*g), gathered_gc);
   g->C = S->C;
-  lua_toclose(L, -1);
   return g;
 }
 

@@ -57,16 +57,7 @@ static int safe_gc (lua_State *L) {
 }
 
 static nx_safe *new_safe (lua_State *L) {
-  nx_safe *s = lua_newuserdatauv(L, sizeof(*s), 0);
-  memset(s, 0, sizeof(*s));
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, safe_gc);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "__gc");
-  lua_setfield(L, -2, "__close");
-  lua_setmetatable(L, -2);
-  lua_toclose(L, -1);
-  return s;
+  return nl_newclosing(L, sizeof(nx_safe), safe_gc);
 }
 
 /* load(path) -> tensors by name, metadata */
@@ -145,15 +136,7 @@ static int n_json_decode (lua_State *L) {
   nx_json_file *f;
   nx_json *root;
   lua_settop(L, 3);
-  f = lua_newuserdatauv(L, sizeof(*f), 0);
-  memset(f, 0, sizeof(*f));
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, json_gc);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "__gc");
-  lua_setfield(L, -2, "__close");
-  lua_setmetatable(L, -2);
-  lua_toclose(L, -1);
+  f = nl_newclosing(L, sizeof(*f), json_gc);
   root = nx_json_open(S->C, f, what, text, n);
   nl_check(L, S);
   push_json(L, root, 3);

@@ -110,6 +110,12 @@ void nl_readnamed (lua_State *L, nl_state *S, const char *who,
 void nl_readfields (lua_State *L, nl_state *S, const char *who,
                     const nx_field *f, void *args, int first);
 
+/*
+** A block of zeros in a userdata that is closed by 'gc' when the function
+** ends, also by an error.
+*/
+void *nl_newclosing (lua_State *L, size_t size, lua_CFunction gc);
+
 /* What opens: each adds to the table on the top of the stack. */
 void nl_open_tensor (lua_State *L, nl_state *S);
 void nl_finish_tensor (lua_State *L, nl_state *S);   /* after the ops */

@@ -175,6 +175,20 @@ int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
 }
 
 
+void *nl_newclosing (lua_State *L, size_t size, lua_CFunction gc) {
+  void *p = lua_newuserdatauv(L, size, 0);
+  memset(p, 0, size);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, gc);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__gc");
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  return p;
+}
+
+
 static nl_state *state_new (lua_State *L) {
   nl_state **p = lua_newuserdatauv(L, sizeof(*p), 0), *S;
   *p = NULL;
