@@ -53,7 +53,6 @@ neap_code neap_read (neap_ctx *C, const neap_tensor *t, void *data,
 
 
 #define MAXARGS 640
-#define MAXOUT 8
 
 static int check_count (nx_ctx *C, const nx_op *op, int nin) {
   int optional, list, n = nx_names_count(op->inputs, &optional, &list);
@@ -66,13 +65,14 @@ static int check_count (nx_ctx *C, const nx_op *op, int nin) {
 
 /* inputs that were left out at the end are NULL */
 static int apply_padded (nx_ctx *C, const nx_op *op, void *args, int nin,
-                         neap_tensor *const *in, nx_tensor **made) {
+                         neap_tensor *const *in, int nout,
+                         nx_tensor **out) {
   nx_tensor *all[16] = {0};
   int optional, list, n = nx_names_count(op->inputs, &optional, &list);
   if (list || nin == n)
-    return nx_apply_all(C, op, args, nin, in, 0, MAXOUT, made);
+    return nx_apply_all(C, op, args, nin, in, NX_NEW, nout, out);
   for (int i = 0; i < nin; i++) all[i] = in[i];
-  return nx_apply_all(C, op, args, n, all, 0, MAXOUT, made);
+  return nx_apply_all(C, op, args, n, all, NX_NEW, nout, out);
 }
 
 
@@ -83,6 +83,7 @@ static int visible (const nx_op *op, int n) {
   while (*p && k < n) {
     size_t len = strcspn(p, " ");
     if (p[len - 1] == '~') break;
+    if (p[len - 1] == '*') return n;
     k++;
     p += len + (p[len] == ' ');
   }
@@ -95,7 +96,6 @@ neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
                       neap_tensor **out) {
   union { char bytes[MAXARGS]; double d; int64_t i; void *p; } args;
   const nx_op *op = nx_op_named(name);
-  nx_tensor *made[MAXOUT];
   size_t mark = nx_push(C);
   int n;
   for (int i = 0; i < nout; i++) out[i] = NULL;
@@ -107,9 +107,9 @@ neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
   if (nx_fields_parse(C, name, op->fields, args.bytes, options) ||
       nx_fields_check(C, name, op->fields, args.bytes) ||
       check_count(C, op, nin)) return C->status;
-  n = visible(op, apply_padded(C, op, args.bytes, nin, in, made));
-  if (nx_status(C) == 0)
-    for (int i = 0; i < n && i < nout; i++) out[i] = nx_keep(made[i]);
+  n = visible(op, apply_padded(C, op, args.bytes, nin, in, nout, out));
+  for (int i = 0; i < nout; i++)
+    out[i] = nx_status(C) == 0 && i < n ? nx_keep(out[i]) : NULL;
   nx_pop(C, mark, NULL);
   return C->status;
 }

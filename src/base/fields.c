@@ -31,6 +31,16 @@ const nx_field *nx_field_find (const nx_field *f, const char *name) {
 }
 
 
+void nx_value_clear (nx_value *v) {
+  v->tag = NX_IS_NIL;
+  v->i = 0;
+  v->number = 0;
+  v->text = NULL;
+  v->tensor = NULL;
+  v->n = 0;
+}
+
+
 static int64_t whole_default (double d) {
   return (d == NX_REQUIRED || d == NX_UNSET) ? NX_UNSET_INT : (int64_t)d;
 }
@@ -51,6 +61,7 @@ static void field_default (nx_ctx *C, const nx_field *f, void *args) {
     case NX_KIND_ENUM: AT(args, f, int) = (int)f->fallback; break;
     case NX_KIND_INTS: case NX_KIND_DIMS:
       ints_default(&AT(args, f, nx_ints), f->fallback); break;
+    case NX_KIND_LIST: AT(args, f, nx_list).n = -1; break;
     case NX_KIND_BASE: AT(args, f, int64_t) = C->base; break;
     case NX_KIND_DRAW:             /* taken when the operation is applied */
       AT(args, f, nx_draw).key = 0;
@@ -113,18 +124,38 @@ static int count_from_zero (nx_ctx *C, const char *who, const nx_field *f,
 }
 
 
+/*
+** A list of integers, or one that stands for a list; at most 'room'.
+*/
+static int take_ints (nx_ctx *C, const char *who, const nx_field *f,
+                      const nx_value *v, int room, int *n, int64_t *out) {
+  int count = v->tag == NX_IS_INT ? 1 : v->n;
+  if (v->tag != NX_IS_INT && v->tag != NX_IS_INTS)
+    return expected(C, who, f, "an integer or a list of integers", v);
+  if (count > room)
+    return nx_fail(C, NEAP_EARG, "%s: %s has %d entries, at most %d are "
+                   "possible", who, f->name, count, room);
+  for (int i = 0; i < count; i++) {
+    out[i] = v->tag == NX_IS_INT ? v->i : v->whole[i];
+    if (f->kind == NX_KIND_DIMS &&
+        count_from_zero(C, who, f, out[i], &out[i])) return nx_status(C);
+  }
+  *n = count;
+  return 0;
+}
+
 static int set_ints (nx_ctx *C, const char *who, const nx_field *f,
                      nx_ints *out, const nx_value *v) {
   nx_ints in;
-  if (v->tag == NX_IS_INT) {
-    in.n = 1;
-    in.v[0] = v->i;
-  }
-  else if (v->tag == NX_IS_INTS) in = v->ints;
-  else return expected(C, who, f, "an integer or a list of integers", v);
-  if (f->kind == NX_KIND_DIMS)
-    for (int i = 0; i < in.n; i++)
-      if (count_from_zero(C, who, f, in.v[i], &in.v[i])) return nx_status(C);
+  if (take_ints(C, who, f, v, NEAP_MAXDIM, &in.n, in.v)) return nx_status(C);
+  *out = in;
+  return 0;
+}
+
+static int set_list (nx_ctx *C, const char *who, const nx_field *f,
+                     nx_list *out, const nx_value *v) {
+  nx_list in;
+  if (take_ints(C, who, f, v, NX_MAXLIST, &in.n, in.v)) return nx_status(C);
   *out = in;
   return 0;
 }
@@ -196,10 +227,11 @@ int nx_field_set (nx_ctx *C, const char *who, const nx_field *f, void *args,
     case NX_KIND_ENUM: return set_enum(C, who, f, &AT(args, f, int), v);
     case NX_KIND_INTS: case NX_KIND_DIMS:
       return set_ints(C, who, f, &AT(args, f, nx_ints), v);
+    case NX_KIND_LIST: return set_list(C, who, f, &AT(args, f, nx_list), v);
     case NX_KIND_TEXT: return set_text(C, who, f, &AT(args, f, char), v);
     case NX_KIND_PAIR:
       if ((v->tag != NX_IS_INTS && v->tag != NX_IS_NUMBERS) ||
-          v->ints.n != 2)
+          v->n != 2)
         return expected(C, who, f, "a list of two numbers", v);
       memcpy(&AT(args, f, double), v->numbers, 2 * sizeof(double));
       return 0;
@@ -208,10 +240,10 @@ int nx_field_set (nx_ctx *C, const char *who, const nx_field *f, void *args,
       AT(args, f, nx_tensor *) = v->tensor;
       return 0;
     case NX_KIND_DRAW:
-      if (v->tag != NX_IS_INTS || v->ints.n != 2)
+      if (v->tag != NX_IS_INTS || v->n != 2)
         return expected(C, who, f, "a key and a counter", v);
-      AT(args, f, nx_draw).key = (uint64_t)v->ints.v[0];
-      AT(args, f, nx_draw).counter = (uint64_t)v->ints.v[1];
+      AT(args, f, nx_draw).key = (uint64_t)v->whole[0];
+      AT(args, f, nx_draw).counter = (uint64_t)v->whole[1];
       return 0;
     case NX_NKINDS: break;
   }
@@ -242,9 +274,20 @@ static void get_enum (const nx_field *f, int at, nx_value *v) {
 }
 
 
+static void get_ints (nx_ctx *C, const nx_field *f, int n, const int64_t *in,
+                      nx_value *v) {
+  v->tag = n < 0 ? NX_IS_NIL : NX_IS_INTS;
+  v->n = n;
+  for (int i = 0; i < n; i++) {
+    v->whole[i] = in[i];
+    if (f->kind == NX_KIND_DIMS && in[i] >= 0) v->whole[i] += C->base;
+  }
+}
+
+
 void nx_field_get (nx_ctx *C, const nx_field *f, const void *args,
                    nx_value *v) {
-  memset(v, 0, sizeof(*v));
+  nx_value_clear(v);
   switch (f->kind) {
     case NX_KIND_INT: case NX_KIND_DIM: case NX_KIND_INDEX: case NX_KIND_BASE:
       get_whole(C, f, AT_CONST(args, f, int64_t), v); break;
@@ -254,7 +297,7 @@ void nx_field_get (nx_ctx *C, const nx_field *f, const void *args,
                : f->names ? NX_IS_BOOL : NX_IS_NIL; break;
     case NX_KIND_PAIR:
       v->tag = NX_IS_NUMBERS;
-      v->ints.n = 2;
+      v->n = 2;
       memcpy(v->numbers, &AT_CONST(args, f, double), 2 * sizeof(double));
       break;
     case NX_KIND_TENSOR:
@@ -265,20 +308,19 @@ void nx_field_get (nx_ctx *C, const nx_field *f, const void *args,
       v->tag = NX_IS_BOOL; v->i = AT_CONST(args, f, int); break;
     case NX_KIND_ENUM: get_enum(f, AT_CONST(args, f, int), v); break;
     case NX_KIND_INTS: case NX_KIND_DIMS:
-      v->ints = AT_CONST(args, f, nx_ints);
-      v->tag = v->ints.n < 0 ? NX_IS_NIL : NX_IS_INTS;
-      if (f->kind == NX_KIND_DIMS)
-        for (int i = 0; i < v->ints.n; i++)
-          if (v->ints.v[i] >= 0) v->ints.v[i] += C->base;
-      break;
+      get_ints(C, f, AT_CONST(args, f, nx_ints).n,
+               AT_CONST(args, f, nx_ints).v, v); break;
+    case NX_KIND_LIST:
+      get_ints(C, f, AT_CONST(args, f, nx_list).n,
+               AT_CONST(args, f, nx_list).v, v); break;
     case NX_KIND_TEXT:
       v->text = &AT_CONST(args, f, char);
       v->tag = *v->text ? NX_IS_TEXT : NX_IS_NIL;
       v->i = (int64_t)strlen(v->text); break;
     case NX_KIND_DRAW:
-      v->tag = NX_IS_INTS; v->ints.n = 2;
-      v->ints.v[0] = (int64_t)AT_CONST(args, f, nx_draw).key;
-      v->ints.v[1] = (int64_t)AT_CONST(args, f, nx_draw).counter; break;
+      v->tag = NX_IS_INTS; v->n = 2;
+      v->whole[0] = (int64_t)AT_CONST(args, f, nx_draw).key;
+      v->whole[1] = (int64_t)AT_CONST(args, f, nx_draw).counter; break;
     case NX_NKINDS: break;
   }
 }
@@ -292,6 +334,8 @@ int nx_field_given (const nx_field *f, const void *args) {
     case NX_KIND_NUMBER: return AT_CONST(args, f, double) != NX_REQUIRED;
     case NX_KIND_INTS: case NX_KIND_DIMS:
       return AT_CONST(args, f, nx_ints).n >= 0;
+    case NX_KIND_LIST: return AT_CONST(args, f, nx_list).n >= 0;
+    case NX_KIND_TEXT: return AT_CONST(args, f, char) != '\0';
     default: return 1;
   }
 }
@@ -313,7 +357,7 @@ int nx_fields_check (nx_ctx *C, const char *who, const nx_field *f,
 */
 static void parse_value (char *text, nx_value *v) {
   char *end, *comma = strchr(text, ',');
-  memset(v, 0, sizeof(*v));
+  nx_value_clear(v);
   if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
     v->tag = NX_IS_BOOL;
     v->i = *text == 't';
@@ -321,10 +365,10 @@ static void parse_value (char *text, nx_value *v) {
   }
   if (comma != NULL) {
     v->tag = NX_IS_INTS;
-    for (char *p = text; v->ints.n < NEAP_MAXDIM; p = end + 1) {
+    for (char *p = text; v->n < NX_MAXLIST; p = end + 1) {
       char *whole;
-      v->ints.v[v->ints.n] = strtoll(p, &whole, 10);
-      v->numbers[v->ints.n++] = nx_strtod(p, &end);
+      v->whole[v->n] = strtoll(p, &whole, 10);
+      v->numbers[v->n++] = nx_strtod(p, &end);
       if (whole != end) v->tag = NX_IS_NUMBERS;
       if (end == p || (*end != ',' && *end != '\0')) break;
       if (*end == '\0' || end[1] == '\0') return;

@@ -19,6 +19,7 @@
   X(BOOL, "bool")        /* int */ \
   X(ENUM, "enum")        /* int: position in 'names' */ \
   X(INTS, "ints")        /* nx_ints: sizes, strides */ \
+  X(LIST, "list")        /* nx_list: more integers than dimensions */ \
   X(DIM, "dim")          /* int64_t: counts as the user does */ \
   X(DIMS, "dims")        /* nx_ints of dimensions; none given: all */ \
   X(INDEX, "index")      /* int64_t: a position, counts as the user does */ \
@@ -41,6 +42,13 @@ typedef struct nx_ints {
   int n;                            /* -1: not given */
   int64_t v[NEAP_MAXDIM];
 } nx_ints;
+
+#define NX_MAXLIST 60
+
+typedef struct nx_list {
+  int n;                            /* -1: not given */
+  int64_t v[NX_MAXLIST];
+} nx_list;
 
 #define NX_MAXTEXT 64
 
@@ -70,6 +78,8 @@ typedef struct nx_field {
   {#f, NX_KIND_ENUM, offsetof(s, f), d, names, doc}
 #define NX_INTS(s, f, d, doc) \
   {#f, NX_KIND_INTS, offsetof(s, f), d, NULL, doc}
+#define NX_LIST(s, f, d, doc) \
+  {#f, NX_KIND_LIST, offsetof(s, f), d, NULL, doc}
 #define NX_DIM(s, f, d, doc) \
   {#f, NX_KIND_DIM, offsetof(s, f), d, NULL, doc}
 #define NX_DIMS(s, f, d, doc) \
@@ -82,8 +92,11 @@ typedef struct nx_field {
 #define NX_DRAW(s, f) \
   {#f, NX_KIND_DRAW, offsetof(s, f), 0, NULL, \
    "where the random numbers come from"}
-#define NX_TEXT(s, f, doc) \
-  {#f, NX_KIND_TEXT, offsetof(s, f), 0, NULL, doc}
+#define NX_TEXT(s, f, d, doc) \
+  {#f, NX_KIND_TEXT, offsetof(s, f), d, NULL, doc}
+/* the same with a name that the member cannot have */
+#define NX_NUMBER_AS(s, f, name, d, doc) \
+  {name, NX_KIND_NUMBER, offsetof(s, f), d, NULL, doc}
 /* a number, or false for "none" (NX_UNSET) */
 #define NX_NUMBER_OR_FALSE(s, f, d, doc) \
   {#f, NX_KIND_NUMBER, offsetof(s, f), d, "false", doc}
@@ -108,10 +121,13 @@ typedef struct nx_value {
   int64_t i;                        /* also of a bool */
   double number;
   const char *text;                 /* also what an OTHER is called */
-  nx_ints ints;                     /* also how many 'numbers' */
-  double numbers[NEAP_MAXDIM];      /* of INTS too */
   nx_tensor *tensor;
+  int n;                            /* entries of a list */
+  int64_t whole[NX_MAXLIST];
+  double numbers[NX_MAXLIST];       /* of INTS too */
 } nx_value;
+
+void nx_value_clear (nx_value *v);      /* nil; entries are not touched */
 
 const nx_field *nx_field_find (const nx_field *f, const char *name);
 

@@ -41,22 +41,37 @@ local function write(name, text)
   file:close()
 end
 
--- Names of the macros of a file, '#define M(id...)', that make descriptors.
-local function family_macros(text, kind)
-  local bodies, makes, list = {}, {}, {}
+-- The macros of a file, '#define M(id...)', by name: their bodies, and the
+-- text with the bodies of those macros that they call.
+local function family_macros(text)
+  local bodies, whole = {}, {}
   for macro, body in text:gmatch("\n#define (%u+)%(id[^\n]*\n(.-[^\\])\n") do
     bodies[macro] = body
-    makes[macro] = body:find(kind .. "_##id", 1, true) ~= nil
   end
-  for macro, body in pairs(bodies) do
-    for other in body:gmatch "%f[%u](%u+)%(id" do
-      makes[macro] = makes[macro] or makes[other]
+  local function expand(macro)
+    if not whole[macro] then
+      local parts = {bodies[macro]}
+      for other in bodies[macro]:gmatch "%f[%u](%u+)%(id" do
+        if bodies[other] then parts[#parts + 1] = expand(other) end
+      end
+      whole[macro] = table.concat(parts, "\n")
+    end
+    return whole[macro]
+  end
+  for macro in pairs(bodies) do expand(macro) end
+  return whole
+end
+
+-- Calls f(id, body) for each use of a macro of a file, in a fixed order.
+local function each_use(text, f)
+  local macros, names = family_macros(text), {}
+  for macro in pairs(macros) do names[#names + 1] = macro end
+  table.sort(names)
+  for _, macro in ipairs(names) do
+    for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
+      if id ~= "id" then f(id, macros[macro]) end
     end
   end
-  for macro in pairs(makes) do if makes[macro] then list[#list + 1] = macro end
-  end
-  table.sort(list)
-  return list
 end
 
 -- Names of the descriptors 'const KIND KIND_name = {' of a folder.
@@ -70,11 +85,9 @@ local function descriptors(folder, kind)
     end
     -- families written by a macro, which names the descriptor itself or
     -- calls one that does
-    for _, macro in ipairs(family_macros(text, kind)) do
-      for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
-        if id ~= "id" then found[#found + 1] = id end
-      end
-    end
+    each_use(text, function(id, body)
+      if body:find(kind .. "_##id", 1, true) then found[#found + 1] = id end
+    end)
   end
   table.sort(found)
   return found
@@ -99,9 +112,15 @@ local function prototypes(names)
                '#define nx_gen_ops_h', '#include "grad/op.h"',
                '#include "op/broadcast.h"', '#include "op/slice.h"'}
   for _, path in ipairs(files "op") do
-    for head in read(path):gmatch "\nOPFN ([^{]-)%s*{" do
-      out[#out + 1] = head .. ";"
+    local text = read(path)
+    for head in text:gmatch "\nOPFN ([^{]-)%s*{" do
+      if not head:find("##", 1, true) then out[#out + 1] = head .. ";" end
     end
+    each_use(text, function(id, body)
+      for head in body:gmatch "OPFN ([^{]-)%s*{" do
+        out[#out + 1] = head:gsub("##id", id) .. ";"
+      end
+    end)
   end
   for _, name in ipairs(names) do
     out[#out + 1] = "extern const nx_op nx_op_" .. name .. ";"

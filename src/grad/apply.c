@@ -91,44 +91,76 @@ int nx_want_whole (nx_ctx *C, const nx_node *n, int i) {
 
 
 /*
-** The result in place is the first input itself, seen anew: types and
-** shapes must agree.
+** A tensor that a result replaces must have its type and shape, and each
+** element a place of its own.
 */
-static nx_tensor *out_inplace (nx_ctx *C, nx_node *n, int dtype, int ndim,
-                               const int64_t *shape) {
-  nx_tensor *x = n->in[0];
+static int check_target (nx_ctx *C, const nx_node *n, const char *name,
+                         const nx_tensor *x, int dtype, int ndim,
+                         const int64_t *shape) {
   char xt[NX_SHAPE_TEXT], yt[NX_SHAPE_TEXT];
   if (ndim != x->ndim ||
-      memcmp(shape, x->shape, (size_t)ndim * sizeof(*shape)) != 0) {
-    nx_op_fail(C, n, NEAP_ESHAPE, "the result is %s, but x, which it would "
-               "replace, is %s", nx_shape_text(ndim, shape, yt),
-               nx_shape_of(x, xt));
-    return NULL;
-  }
-  if (dtype != x->dtype) {
-    nx_op_fail(C, n, NEAP_EDTYPE, "the result is %s, but x, which it would "
-               "replace, is %s", nx_dtype_name(dtype),
-               nx_dtype_name(x->dtype));
-    return NULL;
-  }
+      memcmp(shape, x->shape, (size_t)ndim * sizeof(*shape)) != 0)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "the result is %s, but %s, which "
+                      "it would replace, is %s",
+                      nx_shape_text(ndim, shape, yt), name,
+                      nx_shape_of(x, xt));
+  if (dtype != x->dtype)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "the result is %s, but %s, which "
+                      "it would replace, is %s", nx_dtype_name(dtype), name,
+                      nx_dtype_name(x->dtype));
   for (int d = 0; d < x->ndim; d++)
-    if (x->stride[d] == 0 && x->shape[d] > 1) {
-      nx_op_fail(C, n, NEAP_ESHAPE, "x is expanded: several of its elements "
-                 "are the same memory, so it cannot be changed in place");
-      return NULL;
-    }
-  return nx_alias(C, x);
+    if (x->stride[d] == 0 && x->shape[d] > 1)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "%s is expanded: several of its "
+                        "elements are the same memory, so it cannot be "
+                        "changed in place", name);
+  return 0;
+}
+
+
+/*
+** The result goes straight into the tensor given for it, where a loop may
+** write in row order and reads nothing of it; else it is copied there.
+*/
+static nx_tensor *out_into (nx_ctx *C, const nx_node *n) {
+  nx_tensor *t = n->into;
+  int apart = nx_is_dense(t);
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i] && n->in[i]->store == t->store) apart = 0;
+  return apart ? nx_alias(C, t) : nx_header(C, t->dtype, t->ndim, t->shape);
 }
 
 
 nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
                    const int64_t *shape) {
-  nx_tensor *y = n->inplace && i == 0
-                 ? out_inplace(C, n, dtype, ndim, shape)
-                 : nx_header(C, dtype, ndim, shape);
+  nx_tensor *y = NULL;
+  if (i == 0 && (n->inplace || n->into)) {
+    nx_tensor *t = n->inplace ? n->in[0] : n->into;
+    if (check_target(C, n, n->inplace ? "x" : "out", t, dtype, ndim,
+                     shape) == 0)
+      y = n->inplace ? nx_alias(C, t) : out_into(C, n);
+  }
+  else y = nx_header(C, dtype, ndim, shape);
   n->out[i] = y;
   if (i >= n->nout) n->nout = i + 1;
   return y;
+}
+
+
+int nx_out_room (nx_ctx *C, nx_node *n, int count) {
+  if (count <= SMALL) return nx_status(C);
+  n->out = nx_alloc(C, (size_t)count * sizeof(*n->out));
+  if (n->out == NULL) return nx_status(C);
+  memset(n->out, 0, (size_t)count * sizeof(*n->out));
+  n->room = count;
+  return 0;
+}
+
+
+int nx_map_node (nx_ctx *C, nx_node *n, nx_map_fn *f, const double *c) {
+  if (f == NULL)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "x is %s, for which this is not "
+                      "defined", nx_dtype_name(n->in[0]->dtype));
+  return nx_map(C, f, c, n->out[0], n->nin, n->in);
 }
 
 
@@ -224,8 +256,33 @@ static void draw (nx_ctx *C, const nx_node *n) {
   while (f->kind != NX_KIND_DRAW) f++;
   d = (nx_draw *)((char *)n->a + f->offset);
   if (n->out[0] && d->counter == NX_NOT_DRAWN &&
-      (n->inplace || n->out[0]->store == NULL))    /* else y is x */
+      (n->inplace || n->into || n->out[0]->store == NULL))    /* else y is x */
     *d = nx_reserve(&C->random, (uint64_t)n->out[0]->len);
+}
+
+
+/* May the result go into the tensor that was given for it? */
+static int check_into (nx_ctx *C, const nx_node *n, int record) {
+  if (n->op->flags & NX_VIEW)
+    return nx_op_fail(C, n, NEAP_EARG, "the result is a view of x and cannot "
+                      "go into 'out'");
+  if (n->nout != 1)
+    return nx_op_fail(C, n, NEAP_EARG, "there are %d results; 'out' takes "
+                      "one", n->nout);
+  if (record || (C->recording && nx_requires(n->into)))
+    return nx_op_fail(C, n, NEAP_EGRAD, "'out' cannot be used where "
+                      "gradients are recorded (use neap.no_grad)");
+  return 0;
+}
+
+static int finish_into (nx_ctx *C, nx_node *n) {
+  nx_tensor *y = n->out[0];
+  if (nx_status(C)) return nx_status(C);
+  if (y->store != n->into->store && nx_copy(C, n->into, y))
+    return nx_status(C);
+  n->into->store->version++;
+  n->out[0] = n->into;
+  return 0;
 }
 
 
@@ -235,6 +292,7 @@ static int run (nx_ctx *C, nx_node *n) {
   n->target = n->in[0];
   if (check_inputs(C, n) || n->op->shape(C, n)) return nx_status(C);
   record = recorded(C, n);
+  if (n->into && check_into(C, n, record)) return nx_status(C);
   if (n->op->flags & NX_RANDOM) draw(C, n);
   if (n->inplace && nx_check_inplace(C, n)) return nx_status(C);
   if (n->inplace && record && copy_for_tape(C, n)) return nx_status(C);
@@ -247,13 +305,14 @@ static int run (nx_ctx *C, nx_node *n) {
     if (C->recording && (n->op->flags & NX_NOGRAD) && nx_status(C) == 0)
       nx_untrace(C, n->target);
   }
+  if (n->into) finish_into(C, n);
   nx_record_end(C, n, r, nx_status(C) == 0);
   return nx_status(C);
 }
 
 
 int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
-                  nx_tensor *const *in, int inplace, int room,
+                  nx_tensor *const *in, int mode, int room,
                   nx_tensor **out) {
   nx_tensor *ins[SMALL], *outs[SMALL];
   nx_node n;
@@ -266,7 +325,8 @@ int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
   n.nin = nin;
   n.in = ins;
   n.out = outs;
-  n.inplace = inplace;
+  n.inplace = mode == NX_IN_PLACE;
+  n.into = mode == NX_INTO ? out[0] : NULL;
   if (nin > SMALL) {
     block = (size_t)nin * sizeof(*n.in);
     n.in = nx_alloc(C, block);
@@ -276,12 +336,13 @@ int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
   if (nin == 0) ins[0] = NULL;
   run(C, &n);
   if (block) nx_free(C, n.in, block);
+  for (int i = 0; i < n.nout && i < room; i++) out[i] = n.out[i];
+  if (n.room) nx_free(C, n.out, (size_t)n.room * sizeof(*n.out));
   if (nx_status(C)) {
     nx_pop(C, mark, NULL);
     return -1;
   }
-  for (int i = 0; i < n.nout && i < room; i++) out[i] = outs[i];
-  return n.nout < room ? n.nout : room;
+  return n.nout;
 }
 
 

@@ -34,7 +34,7 @@ struct nx_op {
   /*
   ** Names: "x w b?" (optional), "xs*" (any number). The last one may be
   ** followed by nothing. Results that only the gradient needs end in "~";
-  ** those that some options leave out in "?".
+  ** those that some options leave out in "?"; "ys*" alone is a list.
   */
   const char *inputs, *outputs;
   const char *call;     /* "x dim index": order of a call with positions;
@@ -69,10 +69,12 @@ struct nx_node {
   const nx_op *op;
   void *a;                     /* the arguments: a structure of 'fields' */
   int nin, nout;
+  int room;                    /* of 'out', when it is a block of its own */
   nx_tensor **in, **out;
   unsigned char *wants;        /* which inputs need a gradient */
   int inplace;
   nx_tensor *target;           /* in place: the tensor that is changed */
+  nx_tensor *into;             /* where the result is wanted, or NULL */
   /* on the tape only */
   int refs, waits;
   uint64_t sequence, mark;
@@ -95,9 +97,14 @@ const nx_op *nx_op_named (const char *name);
 */
 nx_tensor *nx_apply (nx_ctx *C, const nx_op *op, void *args, int nin,
                      nx_tensor *const *in);
-/* All results: returns how many, or -1. */
+/*
+** All results: returns how many there are, or -1; 'out' receives at most
+** 'room' of them. In place the first input is changed; with NX_INTO the
+** only result is put into the tensor out[0].
+*/
+enum { NX_NEW, NX_IN_PLACE, NX_INTO };
 int nx_apply_all (nx_ctx *C, const nx_op *op, void *args, int nin,
-                  nx_tensor *const *in, int inplace, int room,
+                  nx_tensor *const *in, int mode, int room,
                   nx_tensor **out);
 
 /* Counts in an operation's lists of names; which: position of a name, -1 */
@@ -106,10 +113,16 @@ int nx_names_find (const char *names, const char *name);
 /* The i-th name without its mark, into 'out' of 32 bytes. */
 const char *nx_names_at (const char *names, int i, char *out);
 
+/* Room for 'count' results (for 'shape'), when there may be many. */
+int nx_out_room (nx_ctx *C, nx_node *n, int count);
 /* Makes result i (for 'shape'): in place it is the first input. */
 nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
                    const int64_t *shape);
 nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t);
+
+/* out = f(in ...), element by element; fails where there is no 'f' for the
+   type of the inputs. */
+int nx_map_node (nx_ctx *C, nx_node *n, nx_map_fn *f, const double *c);
 
 /* Fails in the name of the operation. */
 int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,

@@ -5,13 +5,13 @@
 #include "lua/lneap.h"
 
 
-/* a list of at most 8 numbers */
+/* a list of numbers */
 static void read_list (lua_State *L, int i, nx_value *v) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, i);
   v->tag = NX_IS_INTS;
-  if (n > NEAP_MAXDIM) {
+  if (n > NX_MAXLIST) {
     v->tag = NX_IS_OTHER;
-    v->text = "a list of more than 8 entries";
+    v->text = "a list of more than 60 entries";
     return;
   }
   for (lua_Integer k = 1; k <= n; k++) {
@@ -22,19 +22,19 @@ static void read_list (lua_State *L, int i, nx_value *v) {
       v->text = "a list of other things than numbers";
     }
     else {
-      v->ints.v[k - 1] = lua_tointegerx(L, -1, &whole);
+      v->whole[k - 1] = lua_tointegerx(L, -1, &whole);
       v->numbers[k - 1] = lua_tonumber(L, -1);
       if (!whole && v->tag == NX_IS_INTS) v->tag = NX_IS_NUMBERS;
     }
     lua_pop(L, 1);
   }
-  v->ints.n = (int)n;
+  v->n = (int)n;
 }
 
 
 void nl_value (lua_State *L, nl_state *S, int i, nx_value *v) {
   int whole;
-  memset(v, 0, sizeof(*v));
+  nx_value_clear(v);
   switch (lua_type(L, i)) {
     case LUA_TNIL: case LUA_TNONE: v->tag = NX_IS_NIL; break;
     case LUA_TBOOLEAN:
@@ -76,9 +76,9 @@ void nl_pushfield (lua_State *L, nl_state *S, const nx_field *f,
     case NX_IS_NUMBER: lua_pushnumber(L, v.number); break;
     case NX_IS_TEXT: lua_pushlstring(L, v.text, (size_t)v.i); break;
     case NX_IS_INTS: case NX_IS_NUMBERS:
-      lua_createtable(L, v.ints.n, 0);
-      for (int k = 0; k < v.ints.n; k++) {
-        if (v.tag == NX_IS_INTS) lua_pushinteger(L, v.ints.v[k]);
+      lua_createtable(L, v.n, 0);
+      for (int k = 0; k < v.n; k++) {
+        if (v.tag == NX_IS_INTS) lua_pushinteger(L, v.whole[k]);
         else lua_pushnumber(L, v.numbers[k]);
         lua_rawseti(L, -2, k + 1);
       }

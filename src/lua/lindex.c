@@ -249,7 +249,8 @@ int nl_newindex (lua_State *L, nl_state *S) {
   in[0] = t;
   in[1] = value_at(L, S, 3);
   nl_check(L, S);
-  while (nx_apply_all(S->C, &nx_op_slice_scatter, &p.s, 2, in, 1, 1,
+  while (nx_apply_all(S->C, &nx_op_slice_scatter, &p.s, 2, in,
+                      NX_IN_PLACE, 1,
                       &out) < 0 && nl_again(L, S, &tried)) {}
   nl_check(L, S);
   nx_pop(S->C, mark, NULL);

@@ -3,12 +3,14 @@
 ** made of its inputs and fields is prepared once, when the library opens,
 ** and is an upvalue of the closure.
 */
+#include <stdio.h>
 #include <string.h>
 #include "grad/tape.h"
 #include "lua/lneap.h"
 
 #define MAXITEMS 32
 #define MAXINPUTS 10           /* named ones; a list may have any number */
+#define MAXRESULTS 4           /* that a call shows; the same */
 
 /* What stands at a position of a call: an input or a field. */
 typedef struct item {
@@ -19,7 +21,10 @@ typedef struct item {
 typedef struct opinfo {
   const nx_op *op;
   item items[MAXITEMS];
-  int nitems, nin, list, results, inplace;
+  int nitems, nin;
+  int list;                    /* inputs are a list */
+  int results, many;           /* results to show; they are a list */
+  int inplace;
 } opinfo;
 
 /* One call: what was given so far. */
@@ -29,6 +34,8 @@ typedef struct opcall {
   nx_tensor *in[MAXINPUTS];
   nx_tensor **list;            /* of list inputs */
   int nlist;
+  nx_tensor *into;             /* option 'out', and the table that has it */
+  int options;
   nl_generator *generator;
   int requires_grad;
   unsigned given;              /* fields that had a position */
@@ -83,6 +90,19 @@ static void set_list (lua_State *L, nl_state *S, opcall *c, int i) {
 }
 
 
+/* the same for tensors that stand one after the other; gives the next */
+static int set_tensors (lua_State *L, nl_state *S, opcall *c, int i,
+                        int top) {
+  int n = 0;
+  while (i + n <= top && nl_totensor(L, S, i + n)) n++;
+  c->nlist = n;
+  c->list = lua_newuserdatauv(L, (size_t)n * sizeof(*c->list), 0);
+  lua_insert(L, 1);            /* out of the way of what is read next */
+  for (int k = 0; k < n; k++) c->list[k] = nl_totensor(L, S, i + 1 + k);
+  return i + n;
+}
+
+
 static int has_names (lua_State *L, int i) {
   lua_pushnil(L);
   while (lua_next(L, i)) {
@@ -118,15 +138,24 @@ static void set_option (lua_State *L, nl_state *S, opcall *c,
   }
   else if (*op->inputs == '\0' && strcmp(key, "requires_grad") == 0)
     c->requires_grad = lua_toboolean(L, i);
+  else if (!c->info->inplace && strcmp(key, "out") == 0) {
+    c->into = nl_totensor(L, S, i);
+    if (c->into == NULL)
+      nl_error(L, S, "%s: out must be a tensor, not %s", op->name,
+               luaL_typename(L, i));
+  }
   else {
-    nx_fields_unknown(S->C, op->name, op->fields,
-                      *op->inputs ? op->inputs : "requires_grad", key);
+    char more[128];
+    snprintf(more, sizeof(more), "%s%s", *op->inputs ? op->inputs
+             : "requires_grad", c->info->inplace ? "" : " out");
+    nx_fields_unknown(S->C, op->name, op->fields, more, key);
     nl_raise(L, S);
   }
 }
 
 
 static void set_options (lua_State *L, nl_state *S, opcall *c, int i) {
+  c->options = i;
   lua_pushnil(L);
   while (lua_next(L, i)) {
     int value = lua_gettop(L);
@@ -148,7 +177,8 @@ static void set_options (lua_State *L, nl_state *S, opcall *c, int i) {
 static int wants_list (const item *it, const opinfo *info) {
   if (it == NULL) return 0;
   if (it->field == NULL) return info->list;
-  return it->field->kind == NX_KIND_INTS || it->field->kind == NX_KIND_DIMS;
+  return it->field->kind == NX_KIND_INTS ||
+         it->field->kind == NX_KIND_LIST || it->field->kind == NX_KIND_DIMS;
 }
 
 static void read_table (lua_State *L, nl_state *S, opcall *c,
@@ -156,7 +186,7 @@ static void read_table (lua_State *L, nl_state *S, opcall *c,
   int names = has_names(L, i);
   if (wants_list(it, c->info) &&
       (lua_rawlen(L, i) > 0 || (!names && it->field &&
-                                it->field->kind == NX_KIND_INTS))) {
+                                it->field->kind != NX_KIND_DIMS))) {
     if (it->field == NULL) set_list(L, S, c, i);
     else nl_setfield(L, S, c->info->op->name, it->field, c->args.bytes, i);
   }
@@ -172,13 +202,13 @@ static void read_table (lua_State *L, nl_state *S, opcall *c,
 static int read_sizes (lua_State *L, nl_state *S, opcall *c,
                        const nx_field *f, int i, int top) {
   nx_value v;
-  memset(&v, 0, sizeof(v));
+  nx_value_clear(&v);
   v.tag = NX_IS_INTS;
   while (i <= top && lua_isinteger(L, i)) {
-    if (v.ints.n == NEAP_MAXDIM)
+    if (v.n == NEAP_MAXDIM)
       nl_error(L, S, "%s: more than %d sizes", c->info->op->name,
                  NEAP_MAXDIM);
-    v.ints.v[v.ints.n++] = lua_tointeger(L, i++);
+    v.whole[v.n++] = lua_tointeger(L, i++);
   }
   nx_field_set(S->C, c->info->op->name, f, c->args.bytes, &v);
   nl_check(L, S);
@@ -200,10 +230,14 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
     if (it == NULL) nl_error(L, S, "%s: too many arguments", info->op->name);
     next++;
     if (it->field) c->given |= 1u << (it->field - info->op->fields);
-    if (it->field == NULL && info->list)
-      nl_error(L, S, "%s: argument %d must be a list of tensors",
+    if (it->field == NULL && info->list) {
+      if (nl_totensor(L, S, i) == NULL)
+        nl_error(L, S, "%s: argument %d must be a list of tensors",
                  info->op->name, i);
-    if (it->field == NULL) set_input(L, S, c, it->input, i++);
+      i = set_tensors(L, S, c, i, top) + 1;
+      top++;
+    }
+    else if (it->field == NULL) set_input(L, S, c, it->input, i++);
     else if (it->field->kind == NX_KIND_INTS && lua_isinteger(L, i))
       i = read_sizes(L, S, c, it->field, i, top);
     else nl_setfield(L, S, info->op->name, it->field, c->args.bytes, i++);
@@ -212,17 +246,16 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
 
 
 /* random operations draw from the given generator for once */
-static int apply (nl_state *S, opcall *c, nx_tensor **out) {
+static int apply (nl_state *S, opcall *c, int room, nx_tensor **out) {
   const opinfo *info = c->info;
   nx_generator own = S->C->random;
-  int n;
-  int recording = S->C->recording;
+  int recording = S->C->recording, n;
+  int mode = info->inplace ? NX_IN_PLACE : c->into ? NX_INTO : NX_NEW;
   if (c->generator) S->C->random = c->generator->g;
   if (info->op->flags & NX_INITIALISER) S->C->recording = 0;
   n = nx_apply_all(S->C, info->op, c->args.bytes,
                    info->list ? c->nlist : info->nin,
-                   info->list ? c->list : c->in, info->inplace,
-                   info->results, out);
+                   info->list ? c->list : c->in, mode, room, out);
   S->C->recording = recording;
   if (c->generator) {
     c->generator->g = S->C->random;
@@ -233,48 +266,110 @@ static int apply (nl_state *S, opcall *c, nx_tensor **out) {
 }
 
 
+/* tries once more when memory was short; raises what went wrong */
+static int apply_checked (lua_State *L, nl_state *S, opcall *c, int room,
+                          nx_tensor **out) {
+  int n, tried = 0;
+  do n = apply(S, c, room, out); while (n < 0 && nl_again(L, S, &tried));
+  nl_check(L, S);
+  return n;
+}
+
+
+static int call_inplace (lua_State *L, nl_state *S, opcall *c) {
+  size_t mark = S->mark;
+  nx_tensor *out[1];
+  if (nl_totensor(L, S, 1) == NULL)
+    return nl_error(L, S, "%s_: the first argument must be a tensor",
+                    c->info->op->name);
+  apply_checked(L, S, c, 1, out);
+  nx_pop(S->C, mark, NULL);
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+static int call_into (lua_State *L, nl_state *S, opcall *c) {
+  size_t mark = S->mark;
+  nx_tensor *out[1] = {c->into};
+  apply_checked(L, S, c, 1, out);
+  nx_pop(S->C, mark, NULL);
+  lua_getfield(L, c->options, "out");
+  return 1;
+}
+
+
+/*
+** A list of results. How many there are is known only afterwards, but
+** handles must be there before the tensors: the operation runs twice.
+** (Those with a list of results are views: they cost little.)
+*/
+static int call_list (lua_State *L, nl_state *S, opcall *c) {
+  size_t mark = S->mark;
+  nx_tensor **out;
+  nl_tensor **h;
+  int n = apply_checked(L, S, c, 0, NULL), list;
+  nx_pop(S->C, mark, NULL);
+  out = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*out), 0);
+  h = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*h), 0);
+  lua_createtable(L, n, 0);
+  list = lua_gettop(L);
+  for (int i = 0; i < n; i++) {
+    h[i] = nl_newhandle(L, S);
+    lua_rawseti(L, list, i + 1);
+  }
+  apply_checked(L, S, c, n, out);
+  for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
+  nx_pop(S->C, mark, NULL);
+  nl_tell(L, S);
+  for (int i = 0; S->scoped && i < n; i++) {
+    lua_rawgeti(L, list, i + 1);
+    nl_scope_add(L, S, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+
+static int call_new (lua_State *L, nl_state *S, opcall *c) {
+  size_t mark = S->mark;
+  int room = c->info->results, n;
+  nl_tensor *h[MAXRESULTS];
+  nx_tensor *out[MAXRESULTS];
+  for (int i = 0; i < room; i++) h[i] = nl_newhandle(L, S);
+  n = apply_checked(L, S, c, room, out);
+  if (n > room) n = room;                  /* others are the gradient's */
+  for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
+  nx_pop(S->C, mark, NULL);
+  nl_tell(L, S);
+  for (int i = 0; S->scoped && i < n; i++)
+    nl_scope_add(L, S, lua_gettop(L) - room + 1 + i);
+  lua_settop(L, lua_gettop(L) - (room - n));
+  return n;
+}
+
+
 static int call_op (lua_State *L) {
   nl_state *S = nl_S(L);
   opcall c;
-  nl_tensor *h[4];
-  nx_tensor *out[4];
-  size_t mark;
-  int n, tried = 0;
   c.info = lua_touserdata(L, lua_upvalueindex(2));
   c.nlist = 0;
   c.list = NULL;
+  c.into = NULL;
   c.generator = NULL;
   c.requires_grad = 0;
   c.given = 0;
   memset(c.in, 0, sizeof(c.in));
   nx_fields_default(S->C, c.info->op->fields, c.args.bytes);
-  mark = S->mark;
   read_call(L, S, &c);
   if (c.info->op->fields)
     nx_fields_check(S->C, c.info->op->name, c.info->op->fields,
                     c.args.bytes);
   nl_check(L, S);
-  if (c.info->inplace) {
-    if (nl_totensor(L, S, 1) == NULL)
-      return nl_error(L, S, "%s_: the first argument must be a tensor",
-                        c.info->op->name);
-    do n = apply(S, &c, out); while (n < 0 && nl_again(L, S, &tried));
-    nl_check(L, S);
-    nx_pop(S->C, mark, NULL);
-      lua_settop(L, 1);
-    return 1;
-  }
-  for (int i = 0; i < c.info->results; i++) h[i] = nl_newhandle(L, S);
-  do n = apply(S, &c, out); while (n < 0 && nl_again(L, S, &tried));
-  nl_check(L, S);
-  for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
-  nx_pop(S->C, mark, NULL);
-  nl_tell(L, S);
-  if (S->scoped)
-    for (int i = 0; i < n; i++)
-      nl_scope_add(L, S, lua_gettop(L) - c.info->results + 1 + i);
-  lua_settop(L, lua_gettop(L) - (c.info->results - n));
-  return n;
+  if (c.info->inplace) return call_inplace(L, S, &c);
+  if (c.into) return call_into(L, S, &c);
+  if (c.info->many) return call_list(L, S, &c);
+  return call_new(L, S, &c);
 }
 
 
@@ -305,17 +400,17 @@ static void order_of_call (opinfo *o) {
 }
 
 static void prepare (opinfo *o, const nx_op *op, int inplace) {
-  int hidden, list;
+  int optional;
   memset(o, 0, sizeof(*o));
   o->op = op;
   o->inplace = inplace;
-  o->nin = nx_names_count(op->inputs, &hidden, &o->list);
+  o->nin = nx_names_count(op->inputs, &optional, &o->list);
   for (const char *p = op->outputs; *p; ) {
     size_t n = strcspn(p, " ");
     o->results += p[n - 1] != '~';
+    o->many |= p[n - 1] == '*';
     p += n + (p[n] == ' ');
   }
-  (void)list;
   order_of_call(o);
 }
 

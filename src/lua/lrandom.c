@@ -192,8 +192,8 @@ static int n_randint (lua_State *L) {
                     low, high);
   nl_value(L, S, 3, &v);
   if (v.tag == NX_IS_INT) {
-    v.ints.n = 1;
-    v.ints.v[0] = v.i;
+    v.n = 1;
+    v.whole[0] = v.i;
   }
   else if (v.tag != NX_IS_INTS)
     return nl_error(L, S, "randint: sizes must be a list of integers");
@@ -201,7 +201,7 @@ static int n_randint (lua_State *L) {
   else if (lua_istable(L, 3))
     g = random_options(L, S, "randint", 3, &dtype);
   h = nl_newhandle(L, S);
-  t = nx_new(S->C, NEAP_I64, v.ints.n, v.ints.v);
+  t = nx_new(S->C, NEAP_I64, v.n, v.whole);
   nl_check(L, S);
   for (int64_t i = 0; i < t->len; i++)
     ((int64_t *)t->data)[i] = low + (int64_t)
