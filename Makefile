@@ -86,11 +86,11 @@ $(B)/gen/files.c: src/gen/embed.lua $(LUA_FILES) $(B)/settings
 	$(LUA) src/gen/embed.lua $@ lua
 
 $(B)/gen_%.o: $(B)/gen/%.c $(B)/gen/ops.h $(B)/settings
-	$(CC) $(FLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(FLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
 
 define compile
 $(call name,$(1)): $(1) $(B)/gen/ops.h $(B)/settings
-	$$(CC) $$(FLAGS) $(2) -MMD -c -o $$@ $$<
+	$$(CC) $$(FLAGS) $(2) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach f,$(filter-out src/simd/%,$(CORE)),$(eval $(call compile,$(f),)))
 $(foreach f,$(filter src/simd/%,$(CORE)),$(eval $(call compile,$(f),-O3)))

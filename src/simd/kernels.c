@@ -1,8 +1,8 @@
 /*
-** The kernels of all instruction sets. body.h is included once for each
-** pair of instruction set and type; the target is set by pragma, so that
-** this file compiles with the flags of all others, and the project joined
-** into one file compiles too.
+** The kernels of all instruction sets. types.h includes their bodies for
+** float and for double, and is included once for each instruction set; the
+** target is set by pragma, so that this file compiles with the flags of all
+** others, and the project joined into one file compiles too.
 */
 #include <math.h>
 #include <string.h>

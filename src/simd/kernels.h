@@ -1,6 +1,6 @@
 /*
 ** Loops over raw arrays. A kernel never allocates, never starts a thread
-** and never fails. The same bodies (body.h) are compiled for float and
+** and never fails. The same bodies (types.h) are compiled for float and
 ** double and for each instruction set.
 */
 #ifndef nx_kernels_h
@@ -22,7 +22,8 @@ typedef void nx_map_fn (size_t n, void *const *p, unsigned fixed,
 /* One row to one element. */
 typedef void nx_fold_fn (size_t n, const void *x, void *y);
 
-/* One row to its largest element and its position; NaN is largest. */
+/* One row to its largest (smallest) element and its first position; NaN
+   counts as both. */
 typedef void nx_best_fn (size_t n, const void *x, void *value, int64_t *at);
 
 /* One row to one row; 'g' is only for gradients. */
@@ -56,32 +57,71 @@ typedef void nx_finish_fn (size_t m, size_t n, void *c, ptrdiff_t ldc,
 #define NX_ACTIVATIONS "none relu tanh sigmoid"
 enum { NX_NONE, NX_RELU, NX_TANH, NX_SIGMOID };
 
+/*
+** Row 'row' of a column by column search: where it beats 'best', it takes
+** its place and is noted in 'at'.
+*/
+typedef void nx_rival_fn (size_t n, const void *x, uint32_t row, void *best,
+                          uint32_t *at);
+
+/* One row to the sum of squared distances from 'shift'. */
+typedef void nx_around_fn (size_t n, const void *x, double shift, void *y);
+
 /* All kernels: kind, name. A table may lack some (NULL). */
 #define NX_KERNEL_LIST(X) \
   X(map, add) X(map, sub) X(map, mul) X(map, div) \
-  X(map, neg) X(map, exp) X(map, log) X(map, sqrt) \
-  X(map, relu) X(map, tanh) X(map, sigmoid) \
-  X(map, relu_grad) X(map, tanh_grad) X(map, sigmoid_grad) \
+  X(map, maximum) X(map, minimum) X(map, clamp) \
+  X(map, select)         /* y = p1 (bytes) ? p2 : p3 */ \
   X(map, scale)          /* y = c0 x + c1 */ \
   X(map, muladd)         /* y = p1 p2 + p3 */ \
   X(map, square_from)    /* y = p1 + (p2 - p3)^2 */ \
   X(map, blend)          /* y = p1 p2 + p3 p4 + p5 */ \
   X(map, eq) X(map, ne) X(map, lt) X(map, le) X(map, gt) X(map, ge) \
+  X(map, neg) X(map, abs) X(map, sign) X(map, square) X(map, sqrt) \
+  X(map, rsqrt) X(map, reciprocal) X(map, exp) X(map, expm1) X(map, log) \
+  X(map, log1p) X(map, sin) X(map, cos) X(map, erf) X(map, floor) \
+  X(map, ceil) X(map, round) X(map, trunc) X(map, frac) \
+  X(map, relu) X(map, tanh) X(map, sigmoid) X(map, silu) X(map, gelu) \
+  X(map, gelu_tanh) X(map, mish) X(map, elu) X(map, celu) X(map, selu) \
+  X(map, leaky_relu) X(map, hardtanh) X(map, hardswish) \
+  X(map, hardsigmoid) X(map, softplus) X(map, logsigmoid) \
+  X(map, softsign) X(map, tanhshrink) X(map, softshrink) \
+  X(map, hardshrink) X(map, threshold) \
+  /* gradients of these: p1 is gy, p2 is y or x */ \
+  X(map, relu_grad) X(map, tanh_grad) X(map, sigmoid_grad) \
+  X(map, silu_grad) X(map, gelu_grad) X(map, gelu_tanh_grad) \
+  X(map, mish_grad) X(map, elu_grad) X(map, celu_grad) X(map, selu_grad) \
+  X(map, leaky_relu_grad) X(map, hardtanh_grad) X(map, hardswish_grad) \
+  X(map, hardsigmoid_grad) X(map, softplus_grad) X(map, logsigmoid_grad) \
+  X(map, softsign_grad) X(map, tanhshrink_grad) X(map, softshrink_grad) \
+  X(map, hardshrink_grad) X(map, threshold_grad) \
   X(map, sgd)            /* see optim/sgd.c */ \
   X(map, adam)           /* see optim/adam.c */ \
-  X(fold, sum) X(fold, sum_squares) X(fold, logsumexp) \
-  X(best, max) \
+  X(fold, sum) X(fold, sum_squares) X(fold, sum_abs) X(fold, prod) \
+  X(fold, largest) X(fold, smallest) X(fold, logsumexp) \
+  X(around, squares_around) \
+  X(best, max) X(best, min) \
+  X(rival, max_rival) X(rival, min_rival) \
   X(row, softmax) X(row, log_softmax) \
   X(row, softmax_grad) X(row, log_softmax_grad) \
+  X(row, cumsum) X(row, cumprod) \
   X(softened, softened) \
   X(fill, uniform) X(fill, normal) \
   X(drop, drop) \
   X(product, product) \
   X(finish, finish)
 
+/* Of whole numbers only. */
+#define NX_WHOLE_LIST(X) \
+  X(map, bit_and) X(map, bit_or) X(map, bit_xor) X(map, bit_not) \
+  X(map, shift_left) X(map, shift_right) \
+  X(map, floor_divide) X(map, trunc_divide) X(map, remainder) \
+  X(map, fmod) X(map, power)
+
 typedef struct nx_kernels {
 #define NX_X(kind, name) nx_##kind##_fn *name;
   NX_KERNEL_LIST(NX_X)
+  NX_WHOLE_LIST(NX_X)
 #undef NX_X
 } nx_kernels;
 

@@ -1,5 +1,5 @@
 /*
-** Matrix products of one thread, in the vocabulary of body.h.
+** Matrix products of one thread, in the vocabulary of vocabulary.h.
 **
 ** A tile of MR x (NV W) results stays in registers while k runs; B is read
 ** in place when its rows are contiguous and few rows of A use it, else it

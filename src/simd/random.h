@@ -1,5 +1,5 @@
 /*
-** Kernels of random numbers, in the vocabulary of body.h.
+** Kernels of random numbers, in the vocabulary of vocabulary.h.
 */
 
 /*

@@ -2,7 +2,7 @@
 ** The table of the kernels just defined.
 */
 static const nx_kernels TABLE = {
-#define NX_X(kind, name) FN(name),
+#define NX_X(kind, name) .name = FN(name),
   NX_KERNEL_LIST(NX_X)
 #undef NX_X
 };

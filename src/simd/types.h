@@ -7,7 +7,11 @@
 #define FN(name) CAT(CAT(name, _f32_), ISA)
 #define TABLE CAT(nx_kernels_f32_, ISA)
 #include VECTOR_H
-#include "simd/body.h"
+#include "simd/vocabulary.h"
+#include "simd/functions.h"
+#include "simd/maps.h"
+#include "simd/steps.h"
+#include "simd/folds.h"
 #include "simd/rows.h"
 #include "simd/random.h"
 #include "simd/product.h"
@@ -21,7 +25,11 @@
 #define FN(name) CAT(CAT(name, _f64_), ISA)
 #define TABLE CAT(nx_kernels_f64_, ISA)
 #include VECTOR_H
-#include "simd/body.h"
+#include "simd/vocabulary.h"
+#include "simd/functions.h"
+#include "simd/maps.h"
+#include "simd/steps.h"
+#include "simd/folds.h"
 #include "simd/rows.h"
 #include "simd/random.h"
 #include "simd/product.h"

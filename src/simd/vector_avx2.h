@@ -1,5 +1,5 @@
 /*
-** Vectors of 256 bits. See body.h for the vocabulary.
+** Vectors of 256 bits. See vocabulary.h for the vocabulary.
 */
 #if NX_DOUBLE
 #define W 4
@@ -51,6 +51,7 @@
 #define vlt(a, b) PD(cmp)(a, b, _CMP_LT_OQ)
 #define vle(a, b) PD(cmp)(a, b, _CMP_LE_OQ)
 #define veq(a, b) PD(cmp)(a, b, _CMP_EQ_OQ)
+#define vany(m) (PD(movemask)(m) != 0)
 #define vsel(m, a, b) PD(blendv)(b, a, m)
 #define vsqrt(v) PD(sqrt)(v)
 #define vround(v) \

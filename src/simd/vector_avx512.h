@@ -1,5 +1,5 @@
 /*
-** Vectors of 512 bits. See body.h for the vocabulary.
+** Vectors of 512 bits. See vocabulary.h for the vocabulary.
 */
 #if NX_DOUBLE
 #define W 8
@@ -48,6 +48,7 @@
 #define vfnma(a, b, c) PD(fnmadd)(a, b, c)
 #define vmin(a, b) PD(min)(a, b)
 #define vmax(a, b) PD(max)(a, b)
+#define vany(m) ((m) != 0)
 #define vsel(m, a, b) NX_MASKED(blend)(m, b, a)
 #define vsqrt(v) PD(sqrt)(v)
 #define vround(v) \

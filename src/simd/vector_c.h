@@ -1,5 +1,5 @@
 /*
-** Vectors of one element: plain C for any processor. See body.h for the
+** Vectors of one element: plain C for any processor. See vocabulary.h for the
 ** vocabulary.
 */
 #define W 1
@@ -22,6 +22,7 @@
 #define vlt(a, b) ((a) < (b))
 #define vle(a, b) ((a) <= (b))
 #define veq(a, b) ((a) == (b))
+#define vany(m) (m)
 #define vsel(m, a, b) ((m) ? (a) : (b))
 #define vint(v) FN(to_bits)(v)
 #define vreal(i) FN(from_bits)(i)

@@ -25,6 +25,7 @@
 #undef vle
 #undef veq
 #undef vsel
+#undef vany
 #undef vint
 #undef vreal
 #undef iset
@@ -40,5 +41,7 @@
 #undef NV
 #undef T
 #undef UI
+#undef vneg
+#undef vabs
 #undef FN
 #undef TABLE
