@@ -110,7 +110,8 @@ end
 local function prototypes(names)
   local out = {'/* Made by src/gen/gather.lua. */', '#ifndef nx_gen_ops_h',
                '#define nx_gen_ops_h', '#include "grad/op.h"',
-               '#include "op/broadcast.h"', '#include "op/slice.h"'}
+               '#include "op/broadcast.h"', '#include "op/slice.h"',
+               '#include "op/take.h"'}
   for _, path in ipairs(files "op") do
     local text = read(path)
     for head in text:gmatch "\nOPFN ([^{]-)%s*{" do

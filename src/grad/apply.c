@@ -156,6 +156,13 @@ int nx_out_room (nx_ctx *C, nx_node *n, int count) {
 }
 
 
+int nx_composed (nx_ctx *C, nx_node *n, nx_tensor *y) {
+  n->out[0] = y;
+  n->nout = 1;
+  return nx_status(C);
+}
+
+
 int nx_map_node (nx_ctx *C, nx_node *n, nx_map_fn *f, const double *c) {
   if (f == NULL)
     return nx_op_fail(C, n, NEAP_EDTYPE, "x is %s, for which this is not "
@@ -286,11 +293,25 @@ static int finish_into (nx_ctx *C, nx_node *n) {
 }
 
 
+/* the result of others goes where it is wanted */
+static int compose (nx_ctx *C, nx_node *n) {
+  nx_tensor *y;
+  if (n->op->compose(C, n) || n->into == NULL) return nx_status(C);
+  y = n->out[0];
+  if (check_into(C, n, nx_requires(y)) ||
+      check_target(C, n, "out", n->into, y->dtype, y->ndim, y->shape))
+    return nx_status(C);
+  return finish_into(C, n);
+}
+
+
 static int run (nx_ctx *C, nx_node *n) {
   nx_node *r = NULL;
   int record;
   n->target = n->in[0];
-  if (check_inputs(C, n) || n->op->shape(C, n)) return nx_status(C);
+  if (check_inputs(C, n)) return nx_status(C);
+  if (n->op->compose) return compose(C, n);
+  if (n->op->shape(C, n)) return nx_status(C);
   record = recorded(C, n);
   if (n->into && check_into(C, n, record)) return nx_status(C);
   if (n->op->flags & NX_RANDOM) draw(C, n);

@@ -44,6 +44,9 @@ struct nx_op {
   /* checks, and makes n->out with nx_out */
   int (*shape) (nx_ctx *C, nx_node *n);
   int (*forward) (nx_ctx *C, nx_node *n);       /* NULL: views */
+  /* instead of all others: makes n->out of other operations, which are on
+     the tape in its place */
+  int (*compose) (nx_ctx *C, nx_node *n);
   /* gx[i], where n->wants[i], from gy; NULL means zero */
   int (*grad) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
   int (*fused) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
@@ -113,6 +116,8 @@ int nx_names_find (const char *names, const char *name);
 /* The i-th name without its mark, into 'out' of 32 bytes. */
 const char *nx_names_at (const char *names, int i, char *out);
 
+/* For 'compose': the only result, which other operations made. */
+int nx_composed (nx_ctx *C, nx_node *n, nx_tensor *y);
 /* Room for 'count' results (for 'shape'), when there may be many. */
 int nx_out_room (nx_ctx *C, nx_node *n, int count);
 /* Makes result i (for 'shape'): in place it is the first input. */

@@ -1,5 +1,6 @@
 /*
-** x[...] and x[...] = value: numbers, ranges, new axes, the ellipsis.
+** x[...] and x[...] = value: numbers, ranges, new axes, the ellipsis,
+** tensors of positions, masks.
 **
 ** An index of several dimensions is a table, one entry for each:
 **   3, -1        a position; the dimension goes away
@@ -8,6 +9,12 @@
 **   {a, b, s}    every s-th of them
 **   newaxis      a new dimension of size 1
 **   ellipsis     as many dimensions as are left
+**   ids          a tensor of positions; several broadcast together
+**   mask         a tensor of bool for as many dimensions as it has: the
+**                positions where it is true
+**
+** Numbers, ranges and new axes are seen to first, as a view; then tensors
+** of positions take elements of it.
 */
 #include <string.h>
 #include "lua/lneap.h"
@@ -20,6 +27,10 @@ typedef struct place {
   slice_args s;
   int newaxis[NEAP_MAXDIM], nnew;        /* before which kept dimension */
   int single;                            /* every dimension has a position */
+  int whole;                             /* the slice is all of x */
+  nx_tensor *at[NEAP_MAXDIM];            /* positions ... */
+  int dim[NEAP_MAXDIM], nat;             /* ... for these dimensions of x */
+  nx_tensor *mask;                       /* a single one for all of x */
 } place;
 
 
@@ -95,12 +106,81 @@ static void range (lua_State *L, nl_state *S, const nx_tensor *t, int d,
 }
 
 
+static void add_positions (lua_State *L, nl_state *S, place *p, int d,
+                           nx_tensor *at) {
+  if (p->nat == NEAP_MAXDIM) nl_error(L, S, "too many tensors in an index");
+  p->at[p->nat] = at;
+  p->dim[p->nat++] = d;
+}
+
+/*
+** A tensor as an entry for dimension d; gives how many it stands for. A
+** mask becomes one tensor of positions for each of its dimensions.
+*/
+static int tensor_entry (lua_State *L, nl_state *S, const nx_tensor *x,
+                         int d, nx_tensor *t, place *p) {
+  char xt[NX_SHAPE_TEXT], mt[NX_SHAPE_TEXT];
+  nx_tensor *rows;
+  if (t->dtype != NEAP_BOOL) {
+    if (!nx_is_whole(t->dtype))
+      nl_error(L, S, "an index is a tensor of %s, expected integers (use "
+               ":to(\"int64\")) or a mask of bool", nx_dtype_name(t->dtype));
+    add_positions(L, S, p, d, t);
+    return 1;
+  }
+  for (int i = 0; i < t->ndim; i++)
+    if (d + i >= x->ndim || t->shape[i] != x->shape[d + i])
+      nl_error(L, S, "the mask is %s and does not fit dimension %d of x, "
+               "which is %s", nx_shape_of(t, mt), d + i + 1,
+               nx_shape_of(x, xt));
+  rows = nx_nonzero(S->C, t, 1);
+  for (int i = 0; i < t->ndim; i++)
+    add_positions(L, S, p, d + i, nx_select(S->C, rows, 1, i));
+  nl_check(L, S);
+  return t->ndim;
+}
+
+
+/* how many dimensions an entry at 'i' stands for */
+static int entry_dims (lua_State *L, nl_state *S, int i) {
+  nx_tensor *t = nl_totensor(L, S, i);
+  if (t && t->dtype == NEAP_BOOL) return t->ndim;
+  return !is_key(L, i, &newaxis_key) && !is_key(L, i, &ellipsis_key);
+}
+
+static void read_entry (lua_State *L, nl_state *S, const nx_tensor *t, int i,
+                        int k, int hidden, place *p, int *d, int *kept) {
+  nx_tensor *at;
+  if (is_key(L, i, &newaxis_key)) {
+    if (p->nnew == NEAP_MAXDIM) nl_error(L, S, "too many new axes");
+    p->newaxis[p->nnew++] = *kept;
+  }
+  else if (is_key(L, i, &ellipsis_key)) {
+    *kept += hidden;
+    *d += hidden;
+  }
+  else if ((at = nl_totensor(L, S, i)) != NULL) {
+    int n = tensor_entry(L, S, t, *d, at, p);
+    *d += n;
+    *kept += n;
+  }
+  else if (lua_type(L, i) == LUA_TTABLE) {
+    range(L, S, t, (*d)++, i, p);
+    (*kept)++;
+  }
+  else if (lua_type(L, i) == LUA_TNUMBER) position(L, S, t, (*d)++, i, p);
+  else
+    nl_error(L, S, "entry %d of the index is %s, expected a number, a range "
+             "or a tensor", k, luaL_typename(L, i));
+}
+
 static void read_entries (lua_State *L, nl_state *S, const nx_tensor *t,
                           int i, place *p) {
-  int n = (int)lua_rawlen(L, i), d = 0, kept = 0, used = 0;
+  int n = (int)lua_rawlen(L, i), d = 0, kept = 0, used = 0, dots = 0;
   for (int k = 1; k <= n; k++) {
     lua_rawgeti(L, i, k);
-    used += !is_key(L, -1, &newaxis_key) && !is_key(L, -1, &ellipsis_key);
+    used += entry_dims(L, S, lua_gettop(L));
+    dots += is_key(L, -1, &ellipsis_key);
     lua_pop(L, 1);
   }
   if (used > t->ndim) {
@@ -108,27 +188,10 @@ static void read_entries (lua_State *L, nl_state *S, const nx_tensor *t,
     nl_error(L, S, "an index of %d dimensions for a tensor of %d (%s)", used,
              t->ndim, nx_shape_of(t, text));
   }
+  if (dots > 1) nl_error(L, S, "an index has one ellipsis at most");
   for (int k = 1; k <= n; k++) {
-    int at;
     lua_rawgeti(L, i, k);
-    at = lua_gettop(L);
-    if (is_key(L, at, &newaxis_key)) {
-      if (p->nnew == NEAP_MAXDIM) nl_error(L, S, "too many new axes");
-      p->newaxis[p->nnew++] = kept;
-    }
-    else if (is_key(L, at, &ellipsis_key)) {
-      kept += t->ndim - used;
-      d += t->ndim - used;
-      used = t->ndim;
-    }
-    else if (lua_type(L, at) == LUA_TTABLE) {
-      range(L, S, t, d++, at, p);
-      kept++;
-    }
-    else if (lua_type(L, at) == LUA_TNUMBER) position(L, S, t, d++, at, p);
-    else
-      nl_error(L, S, "entry %d of the index is %s, expected a number or a "
-               "range", k, luaL_typename(L, at));
+    read_entry(L, S, t, lua_gettop(L), k, t->ndim - used, p, &d, &kept);
     lua_pop(L, 1);
   }
 }
@@ -136,9 +199,16 @@ static void read_entries (lua_State *L, nl_state *S, const nx_tensor *t,
 
 static void read_place (lua_State *L, nl_state *S, const nx_tensor *t,
                         int i, place *p) {
+  nx_tensor *at = nl_totensor(L, S, i);
   memset(p, 0, sizeof(*p));
   nx_slice_all(t, &p->s);
-  if (lua_type(L, i) == LUA_TTABLE) read_entries(L, S, t, i, p);
+  if (at && at->dtype == NEAP_BOOL && nx_same_shape(at, t)) p->mask = at;
+  else if (at) {
+    if (t->ndim == 0) nl_error(L, S, "a 0-d tensor has no positions (use "
+                               "t:item())");
+    tensor_entry(L, S, t, 0, at, p);
+  }
+  else if (lua_type(L, i) == LUA_TTABLE) read_entries(L, S, t, i, p);
   else if (lua_type(L, i) == LUA_TNUMBER) {
     if (t->ndim == 0) nl_error(L, S, "a 0-d tensor has no positions (use "
                                "t:item())");
@@ -148,10 +218,58 @@ static void read_place (lua_State *L, nl_state *S, const nx_tensor *t,
     p->newaxis[p->nnew++] = 0;
   }
   else if (!is_key(L, i, &ellipsis_key))
-    nl_error(L, S, "an index must be a number or a table, not %s",
+    nl_error(L, S, "an index must be a number, a table or a tensor, not %s",
              luaL_typename(L, i));
-  p->single = p->nnew == 0;
-  for (int d = 0; d < t->ndim; d++) p->single &= p->s.drop.v[d] == 1;
+  p->single = p->nnew == 0 && p->nat == 0 && p->mask == NULL;
+  p->whole = p->nnew == 0;
+  for (int d = 0; d < t->ndim; d++) {
+    p->single &= p->s.drop.v[d] == 1;
+    p->whole &= p->s.drop.v[d] == 0 && p->s.count.v[d] == t->shape[d] &&
+                p->s.step.v[d] == 1;
+  }
+}
+
+
+/*
+** The dimensions that tensors of positions are for, in the view that
+** remains after numbers and new axes.
+*/
+static void dims_in_view (const place *p, nx_take_args *a) {
+  a->accumulate = 0;
+  a->base = 1;
+  a->dims.n = p->nat;
+  for (int i = 0; i < p->nat; i++) {
+    int kept = 0, axes = 0;
+    for (int d = 0; d < p->dim[i]; d++) kept += !p->s.drop.v[d];
+    for (int k = 0; k < p->nnew; k++) axes += p->newaxis[k] <= kept;
+    a->dims.v[i] = kept + axes;
+  }
+}
+
+/* rows by one tensor of positions, which may have any shape */
+static nx_tensor *take_rows (nx_ctx *C, nx_tensor *v, int64_t dim,
+                             nx_tensor *at) {
+  int64_t shape[2 * NEAP_MAXDIM];
+  int n = 0;
+  nx_tensor *flat, *y;
+  if (at->ndim == 1) return nx_index_select(C, v, dim, at, 1);
+  flat = nx_reshape(C, at, 1, &at->len);
+  y = nx_index_select(C, v, dim, flat, 1);
+  if (y == NULL) return NULL;
+  for (int d = 0; d < dim; d++) shape[n++] = v->shape[d];
+  for (int d = 0; d < at->ndim; d++) shape[n++] = at->shape[d];
+  for (int d = (int)dim + 1; d < v->ndim; d++) shape[n++] = v->shape[d];
+  if (n <= NEAP_MAXDIM) return nx_reshape(C, y, n, shape);
+  nx_fail(C, NEAP_ESHAPE, "index: more than %d dimensions", NEAP_MAXDIM);
+  return NULL;
+}
+
+static nx_tensor *take (nx_ctx *C, nx_tensor *v, const place *p) {
+  nx_take_args a;
+  if (v == NULL || p->nat == 0) return v;
+  dims_in_view(p, &a);
+  if (p->nat == 1) return take_rows(C, v, a.dims.v[0], p->at[0]);
+  return nx_take(C, v, &a, p->nat, p->at);
 }
 
 
@@ -199,7 +317,12 @@ int nl_index (lua_State *L, nl_state *S) {
     return 1;
   }
   h = nl_newhandle(L, S);
-  v = add_axes(S->C, nx_slice(S->C, t, &p.s), &p);
+  if (p.mask) v = nx_masked_select(S->C, t, p.mask);
+  else {
+    v = p.whole ? t : add_axes(S->C, nx_slice(S->C, t, &p.s), &p);
+    v = take(S->C, v, &p);
+    if (v == t) v = nx_slice(S->C, t, &p.s);
+  }
   return nl_result(L, S, h, v, mark);
 }
 
@@ -238,20 +361,54 @@ static nx_tensor *value_at (lua_State *L, nl_state *S, int i) {
                              : nx_from_number(S->C, lua_tonumber(L, i));
 }
 
+/*
+** x with the value in its place, by one operation in place on x: a mask, a
+** part, elements by positions. A part of which elements are meant is taken
+** out, changed and put back.
+*/
+static int put (nx_ctx *C, nx_tensor *t, const place *p, nx_tensor *value) {
+  nx_tensor *in[NEAP_MAXDIM + 2], *v, *out;
+  slice_args s = p->s;
+  nx_take_args a;
+  in[0] = t;
+  if (p->mask && value->ndim == 0) {
+    in[1] = p->mask;
+    in[2] = value->link ? value : nx_typed(C, value, t->dtype);
+    return nx_apply_all(C, &nx_op_masked_fill, NULL, 3, in, NX_IN_PLACE, 1,
+                        &out);
+  }
+  in[1] = value;
+  if (p->nat == 0)
+    return nx_apply_all(C, &nx_op_slice_scatter, &s, 2, in, NX_IN_PLACE, 1,
+                        &out);
+  dims_in_view(p, &a);
+  if (p->whole) {
+    for (int i = 0; i < p->nat; i++) in[i + 2] = p->at[i];
+    return nx_apply_all(C, &nx_op_index_put, &a, p->nat + 2, in,
+                        NX_IN_PLACE, 1, &out);
+  }
+  v = nx_slice(C, t, &s);
+  in[1] = nx_put(C, v, value, &a, p->nat, p->at);
+  if (in[1] == NULL) return -1;
+  return nx_apply_all(C, &nx_op_slice_scatter, &s, 2, in, NX_IN_PLACE, 1,
+                      &out);
+}
+
 int nl_newindex (lua_State *L, nl_state *S) {
-  nx_tensor *t = nl_checktensor(L, S, 1), *in[2], *out;
+  nx_tensor *t = nl_checktensor(L, S, 1), *value;
   size_t mark = S->mark;
   int tried = 0;
   place p;
   read_place(L, S, t, 2, &p);
   if (p.nnew) return nl_error(L, S, "a new axis cannot be assigned to");
   if (set_number(L, t, &p)) return 0;
-  in[0] = t;
-  in[1] = value_at(L, S, 3);
+  value = value_at(L, S, 3);
   nl_check(L, S);
-  while (nx_apply_all(S->C, &nx_op_slice_scatter, &p.s, 2, in,
-                      NX_IN_PLACE, 1,
-                      &out) < 0 && nl_again(L, S, &tried)) {}
+  if (p.mask && value->ndim > 0) {     /* positions instead */
+    tensor_entry(L, S, t, 0, p.mask, &p);
+    p.mask = NULL;
+  }
+  while (put(S->C, t, &p, value) < 0 && nl_again(L, S, &tried)) {}
   nl_check(L, S);
   nx_pop(S->C, mark, NULL);
   return 0;

@@ -4,6 +4,7 @@
 ** Types meet as nx_promote tells; bare numbers adapt to their partner.
 ** In place the first operand keeps its type.
 */
+#include <math.h>
 #include "ops.h"
 #include "op/broadcast.h"
 
@@ -15,8 +16,16 @@ static const nx_field add_fields[] = {
 };
 
 
+/*
+** Masks have no sums: what adds, joins ('or'), what multiplies, meets
+** ('and'); a difference is refused.
+*/
 static int arithmetic_shape (nx_ctx *C, nx_node *n) {
-  return nx_meet(C, n, nx_meeting_type(n));
+  int type = nx_meeting_type(n);
+  if (type == NEAP_BOOL && n->op == &nx_op_sub)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "both operands are bool, for which "
+                      "there is no difference (use x:ne(z) or x:to(\"int64\"))");
+  return nx_meet(C, n, type);
 }
 
 
@@ -29,6 +38,8 @@ static const nx_kernels *kernels_of (nx_ctx *C, const nx_node *n) {
 static int weighted_sum (nx_ctx *C, nx_node *n, double alpha) {
   const nx_kernels *K = kernels_of(C, n);
   nx_tensor *in[3];
+  if (n->in[0]->dtype == NEAP_BOOL)
+    return nx_map(C, K->maximum, NULL, n->out[0], 2, n->in);
   if (alpha == 1) return nx_map(C, K->add, NULL, n->out[0], 2, n->in);
   if (alpha == -1) return nx_map(C, K->sub, NULL, n->out[0], 2, n->in);
   if (K->muladd == NULL)
@@ -104,7 +115,9 @@ OPFN nx_tensor *nx_sub (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
 
 /* y = x z: gx = gy z, gz = gy x */
 static int mul_forward (nx_ctx *C, nx_node *n) {
-  return nx_map(C, kernels_of(C, n)->mul, NULL, n->out[0], 2, n->in);
+  const nx_kernels *K = kernels_of(C, n);
+  return nx_map(C, n->in[0]->dtype == NEAP_BOOL ? K->minimum : K->mul, NULL,
+                n->out[0], 2, n->in);
 }
 
 static int mul_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
@@ -126,19 +139,66 @@ OPFN nx_tensor *nx_mul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
 }
 
 
-/* y = x / z; integers are divided as float32 */
-static int div_shape (nx_ctx *C, nx_node *n) {
+/*
+** Quotients: exact, or rounded to whole numbers. Integers are divided
+** exactly as float32, and rounded as integers, where 0 is no divisor.
+*/
+enum { EXACT, TRUNC, FLOOR };
+
+typedef struct div_args { int rounding_mode; } div_args;
+
+static const nx_field div_fields[] = {
+  NX_ENUM(div_args, rounding_mode, "none trunc floor", EXACT,
+          "none: exact; trunc: towards 0; floor: down"),
+  NX_END
+};
+
+static int has_zero (nx_ctx *C, nx_tensor *z) {
+  nx_tensor *same = nx_eq(C, z, nx_from_integer(C, 0));
+  nx_tensor *any = same ? nx_any_all(C, same) : NULL;
+  return any && *(uint8_t *)any->data;
+}
+
+static int check_divisor (nx_ctx *C, const nx_node *n) {
+  if (nx_is_float(n->in[1]->dtype) || !has_zero(C, n->in[1]))
+    return nx_status(C);
+  return nx_op_fail(C, n, NEAP_EARG, "z holds a 0, and integers cannot be "
+                    "divided by 0");
+}
+
+static int quotient_shape (nx_ctx *C, nx_node *n, int rounding) {
   int type = nx_meeting_type(n);
-  return nx_meet(C, n, nx_is_float(type) ? type : NEAP_F32);
+  if (type == NEAP_BOOL) type = NEAP_I64;
+  if (rounding == EXACT && !nx_is_float(type)) type = NEAP_F32;
+  if (nx_meet(C, n, type)) return nx_status(C);
+  return rounding == EXACT ? 0 : check_divisor(C, n);
+}
+
+static int quotient (nx_ctx *C, nx_node *n, int rounding) {
+  const nx_kernels *K = kernels_of(C, n);
+  nx_tensor *y = n->out[0];
+  if (K->floor_divide && rounding != EXACT)
+    return nx_map(C, rounding == FLOOR ? K->floor_divide : K->trunc_divide,
+                  NULL, y, 2, n->in);
+  if (nx_map(C, K->div, NULL, y, 2, n->in) || rounding == EXACT)
+    return nx_status(C);
+  return nx_map(C, rounding == FLOOR ? K->floor : K->trunc, NULL, y, 1, &y);
+}
+
+
+static int div_shape (nx_ctx *C, nx_node *n) {
+  return quotient_shape(C, n, ((div_args *)n->a)->rounding_mode);
 }
 
 static int div_forward (nx_ctx *C, nx_node *n) {
-  return nx_map(C, kernels_of(C, n)->div, NULL, n->out[0], 2, n->in);
+  return quotient(C, n, ((div_args *)n->a)->rounding_mode);
 }
 
-/* gx = gy / z, gz = -(gy / z) (x / z) */
+/* gx = gy / z, gz = -(gy / z) (x / z); of rounded ones 0 */
 static int div_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
-  nx_tensor *x = n->in[0], *z = n->in[1], *g = nx_div(C, gy[0], z);
+  nx_tensor *x = n->in[0], *z = n->in[1], *g;
+  if (((div_args *)n->a)->rounding_mode != EXACT) return 0;
+  g = nx_div(C, gy[0], z);
   if (n->wants[0]) gx[0] = nx_sum_to(C, g, x);
   if (n->wants[1])
     gx[1] = nx_sum_to(C, nx_neg(C, nx_mul(C, g, nx_div(C, x, z))), z);
@@ -147,11 +207,115 @@ static int div_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
 
 const nx_op nx_op_div = {
   .name = "div",
-  .doc = "x / z, always as real numbers.",
-  .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
+  .doc = "x / z, as real numbers unless rounding_mode is given.",
+  .inputs = "x z", .outputs = "y", .fields = div_fields,
+  .argsize = sizeof(div_args), .saves = "x z", .flags = NX_INPLACE,
   .shape = div_shape, .forward = div_forward, .grad = div_grad
 };
 
 OPFN nx_tensor *nx_div (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
-  return nx_apply(C, &nx_op_div, NULL, 2, (nx_tensor *[]){x, z});
+  div_args a = {EXACT};
+  return nx_apply(C, &nx_op_div, &a, 2, (nx_tensor *[]){x, z});
 }
+
+OPFN nx_tensor *nx_div_rounded (nx_ctx *C, nx_tensor *x, nx_tensor *z,
+                                int down) {
+  div_args a = {down ? FLOOR : TRUNC};
+  return nx_apply(C, &nx_op_div, &a, 2, (nx_tensor *[]){x, z});
+}
+
+
+static int floor_divide_shape (nx_ctx *C, nx_node *n) {
+  return quotient_shape(C, n, FLOOR);
+}
+
+static int floor_divide_forward (nx_ctx *C, nx_node *n) {
+  return quotient(C, n, FLOOR);
+}
+
+const nx_op nx_op_floor_divide = {
+  .name = "floor_divide",
+  .doc = "x / z rounded down, as Lua's //.",
+  .inputs = "x z", .outputs = "y", .flags = NX_INPLACE | NX_NOGRAD,
+  .shape = floor_divide_shape, .forward = floor_divide_forward
+};
+
+
+/*
+** What a division leaves: with the sign of z (remainder, as Lua's %), or
+** with the sign of x (fmod, as C's).
+*/
+#define REST(T, name, formula) \
+static void name##_##T (size_t n, void *const *p, unsigned fixed, \
+                        const double *c) { \
+  T *y = p[0]; \
+  const T *px = p[1], *pz = p[2]; \
+  const size_t sx = !(fixed & 2), sz = !(fixed & 4); \
+  (void)c; \
+  for (size_t i = 0; i < n; i++) { \
+    const double x = px[i * sx], z = pz[i * sz], r = fmod(x, z); \
+    y[i] = (T)(formula); \
+  } \
+}
+
+REST(float, remainder, r != 0 && (r < 0) != (z < 0) ? r + z : r)
+REST(double, remainder, r != 0 && (r < 0) != (z < 0) ? r + z : r)
+REST(float, fmod, r)
+REST(double, fmod, r)
+
+static int rest_shape (nx_ctx *C, nx_node *n) {
+  int type = nx_meeting_type(n);
+  if (nx_meet(C, n, type == NEAP_BOOL ? NEAP_I64 : type))
+    return nx_status(C);
+  return check_divisor(C, n);
+}
+
+static int remainder_forward (nx_ctx *C, nx_node *n) {
+  int type = n->in[0]->dtype;
+  return nx_map(C, type == NEAP_F32 ? remainder_float
+                   : type == NEAP_F64 ? remainder_double
+                   : kernels_of(C, n)->remainder, NULL, n->out[0], 2, n->in);
+}
+
+static int fmod_forward (nx_ctx *C, nx_node *n) {
+  int type = n->in[0]->dtype;
+  return nx_map(C, type == NEAP_F32 ? fmod_float
+                   : type == NEAP_F64 ? fmod_double
+                   : kernels_of(C, n)->fmod, NULL, n->out[0], 2, n->in);
+}
+
+/* y = x - z q with q whole: gx = gy, gz = -gy q */
+static int rest_grad (nx_ctx *C, nx_node *n, nx_tensor *gy, int down,
+                      nx_tensor **gx) {
+  nx_tensor *x = n->in[0], *z = n->in[1], *q;
+  if (n->wants[0]) gx[0] = nx_sum_to(C, gy, x);
+  if (n->wants[1]) {
+    q = nx_div_rounded(C, x, z, down);
+    gx[1] = nx_sum_to(C, nx_neg(C, nx_mul(C, gy, q)), z);
+  }
+  return nx_status(C);
+}
+
+static int remainder_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                           nx_tensor **gx) {
+  return rest_grad(C, n, gy[0], 1, gx);
+}
+
+static int fmod_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                      nx_tensor **gx) {
+  return rest_grad(C, n, gy[0], 0, gx);
+}
+
+const nx_op nx_op_remainder = {
+  .name = "remainder",
+  .doc = "x - z floor(x / z), with the sign of z, as Lua's %.",
+  .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
+  .shape = rest_shape, .forward = remainder_forward, .grad = remainder_grad
+};
+
+const nx_op nx_op_fmod = {
+  .name = "fmod",
+  .doc = "x - z trunc(x / z), with the sign of x.",
+  .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
+  .shape = rest_shape, .forward = fmod_forward, .grad = fmod_grad
+};

@@ -14,10 +14,8 @@ int nx_meeting_type (const nx_node *n) {
 
 
 static nx_tensor *converted (nx_ctx *C, nx_tensor *t, int dtype) {
-  if (t->dtype == dtype) return t;
-  if ((t->flags & NX_IS_NUMBER_FLAG) && t->link == NULL)
-    return nx_typed(C, t, dtype);
-  return nx_to(C, t, dtype);
+  if (t->flags & NX_IS_NUMBER_FLAG) return nx_typed(C, t, dtype);
+  return t->dtype == dtype ? t : nx_to(C, t, dtype);
 }
 
 

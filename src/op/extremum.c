@@ -1,10 +1,10 @@
 /*
-** The largest element and where it is. NaN counts as largest; of equal
-** ones the first is taken.
+** The largest and the smallest element, and where they are. NaN counts as
+** both; of equal ones the first is taken.
 */
 #include <string.h>
 #include "ops.h"
-#include "op/broadcast.h"
+#include "op/fold.h"
 
 typedef struct extremum_args {
   int64_t dim;
@@ -20,191 +20,262 @@ static const nx_field extremum_fields[] = {
 };
 
 
-/* the shape of x without (or with 1 for) the searched dimension */
-static int searched_shape (nx_ctx *C, nx_node *n, int64_t *shape,
-                           int *ndim) {
+/* one dimension or all, as the marks of a reduction */
+static int searched (nx_ctx *C, nx_node *n, unsigned char *mark) {
   extremum_args *a = n->a;
-  nx_tensor *x = n->in[0];
-  int all = a->dim == NX_UNSET_INT;
+  const nx_tensor *x = n->in[0];
   char text[NX_SHAPE_TEXT];
-  if (!all && nx_dim(C, n->op->name, x, &a->dim)) return nx_status(C);
-  *ndim = 0;
+  if (a->dim == NX_UNSET_INT) memset(mark, 1, NEAP_MAXDIM);
+  else {
+    if (nx_dim(C, n->op->name, x, &a->dim)) return nx_status(C);
+    memset(mark, 0, NEAP_MAXDIM);
+    mark[a->dim] = 1;
+  }
   for (int d = 0; d < x->ndim; d++)
-    if (!all && d != a->dim) shape[(*ndim)++] = x->shape[d];
-    else if (a->keepdim) shape[(*ndim)++] = 1;
-  if (all ? x->len == 0 : x->ndim && x->shape[a->dim] == 0)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "there is no largest among no "
-                      "elements (x is %s)", nx_shape_of(x, text));
+    if (mark[d] && x->shape[d] == 0)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "there is no largest or smallest "
+                        "among no elements (x is %s)", nx_shape_of(x, text));
   return 0;
 }
 
 
+/*
+** A search along a group of dimensions: outer x rows x inner, by rows where
+** nothing is inside, else by columns, a strip at a time.
+*/
 typedef struct search {
-  const nx_kernels *K;
+  nx_best_fn *best;
+  nx_rival_fn *rival;
   const char *x;
-  char *value;
+  char *value;                 /* may be NULL, and so may 'at' */
   int64_t *at;
-  int64_t cols, size, base;
+  int64_t rows, inner, strips, size, base;
 } search;
 
+#define STRIP 512
+
 static void search_rows (void *arg, int64_t first, int64_t last) {
-  search *s = arg;
+  const search *s = arg;
   char unused[8];
   for (int64_t i = first; i < last; i++) {
     int64_t at;
-    s->K->max((size_t)s->cols, s->x + i * s->cols * s->size,
-              s->value ? s->value + i * s->size : unused, &at);
+    s->best((size_t)s->rows, s->x + i * s->rows * s->size,
+            s->value ? s->value + i * s->size : unused, &at);
     if (s->at) s->at[i] = at + s->base;
   }
 }
 
+static void search_strip (void *arg, int64_t first, int64_t last) {
+  const search *s = arg;
+  for (int64_t i = first; i < last; i++) {
+    double best[STRIP];
+    uint32_t at[STRIP];
+    int64_t outer = i / s->strips, col = i % s->strips * STRIP;
+    int64_t n = s->inner - col < STRIP ? s->inner - col : STRIP;
+    int64_t to = outer * s->inner + col;
+    const char *x = s->x + (outer * s->rows * s->inner + col) * s->size;
+    memcpy(best, x, (size_t)(n * s->size));
+    memset(at, 0, sizeof(at));
+    for (int64_t r = 1; r < s->rows; r++)
+      s->rival((size_t)n, x + r * s->inner * s->size, (uint32_t)r, best, at);
+    if (s->value) memcpy(s->value + to * s->size, best,
+                         (size_t)(n * s->size));
+    for (int64_t j = 0; s->at && j < n; j++)
+      s->at[to + j] = (int64_t)at[j] + s->base;
+  }
+}
+
+
+/* 'value' and 'at' are in the order of l->x; either may be NULL */
+static void run_search (nx_ctx *C, const nx_layout *l, search *s,
+                        nx_tensor *value, nx_tensor *at) {
+  int64_t outer = 1;
+  int d = 0;
+  s->rows = s->inner = 1;
+  for (; d < l->x->ndim && !l->mark[d]; d++) outer *= l->x->shape[d];
+  for (; d < l->x->ndim && l->mark[d]; d++) s->rows *= l->x->shape[d];
+  for (; d < l->x->ndim; d++) s->inner *= l->x->shape[d];
+  s->strips = (s->inner + STRIP - 1) / STRIP;
+  s->x = l->x->data;
+  s->size = (int64_t)nx_dtype_size(l->x->dtype);
+  s->value = value ? value->data : NULL;
+  s->at = at ? (int64_t *)at->data : NULL;
+  if (s->inner == 1) nx_pieces(C, outer, s->rows, search_rows, s);
+  else nx_pieces(C, outer * s->strips,
+                 s->rows * (s->inner < STRIP ? s->inner : STRIP),
+                 search_strip, s);
+}
+
 
 /*
-** Searches rows; 'value' and 'at' (either may be NULL) are dense.
+** Positions over all elements count in row order, so other layouts are
+** copied for them; a column of over 2^32 rows does not exist.
 */
-static int find_largest (nx_ctx *C, const nx_node *n, nx_tensor *value,
-                         nx_tensor *at) {
-  extremum_args *a = n->a;
-  nx_tensor *x = n->in[0], *y = value ? value : at;
+static int search_into (nx_ctx *C, nx_node *n, int largest,
+                        nx_tensor *value, nx_tensor *at) {
+  const extremum_args *a = n->a;
+  nx_tensor *x = n->in[0], *y = value ? value : at, *v = NULL, *i = NULL;
+  const nx_kernels *K = nx_kernels_for(C, x->dtype);
+  unsigned char mark[NEAP_MAXDIM];
+  nx_layout l;
   search s;
-  int all = a->dim == NX_UNSET_INT;
   if (y->len == 0) return 0;
-  x = all ? nx_dense(C, x) : nx_rows_along(C, x, (int)a->dim);
-  if (x == NULL) return nx_status(C);
-  s.K = nx_kernels_for(C, x->dtype);
-  s.x = x->data;
-  s.value = value ? value->data : NULL;
-  s.at = at ? (int64_t *)at->data : NULL;
-  s.cols = x->len / y->len;
-  s.size = (int64_t)nx_dtype_size(x->dtype);
+  memset(mark, a->dim == NX_UNSET_INT, sizeof(mark));
+  if (a->dim != NX_UNSET_INT) mark[a->dim] = 1;
+  else if (at && (x = nx_dense(C, x)) == NULL) return nx_status(C);
+  if (nx_layout_of(C, x, mark, &l)) return nx_status(C);
+  s.best = largest ? K->max : K->min;
+  s.rival = largest ? K->max_rival : K->min_rival;
   s.base = a->base;
-  nx_pieces(C, y->len, s.cols, search_rows, &s);
-  return 0;
+  if (value) v = nx_layout_out(C, &l, value);
+  if (at) i = nx_layout_out(C, &l, at);
+  if (nx_status(C)) return nx_status(C);
+  run_search(C, &l, &s, v, i);
+  if (value && nx_layout_back(C, &l, v, value)) return nx_status(C);
+  return at ? nx_layout_back(C, &l, i, at) : nx_status(C);
 }
 
 
-/*
-** nx_rows_along swaps the searched dimension with the last one: results
-** are in that order, and must be swapped back.
-*/
-static nx_tensor *swapped (nx_ctx *C, const nx_node *n, int dtype) {
+static int extreme_shape (nx_ctx *C, nx_node *n) {
   extremum_args *a = n->a;
-  const nx_tensor *x = n->in[0];
-  int64_t shape[NEAP_MAXDIM];
-  memcpy(shape, x->shape, sizeof(shape));
-  shape[a->dim] = shape[x->ndim - 1];
-  return nx_new(C, dtype, x->ndim - 1, shape);
-}
-
-static int swap_back (nx_ctx *C, const nx_node *n, nx_tensor *from,
-                      nx_tensor *to) {
-  extremum_args *a = n->a;
-  nx_tensor *v = nx_alias(C, to);
-  int last = n->in[0]->ndim - 1, k = 0, d = (int)a->dim;
-  if (v == NULL) return nx_status(C);
-  v->ndim = from->ndim;          /* 'to' without the kept dimension, in the
-                                    order of 'from' */
-  for (int i = 0; i < last; i++) {
-    int own = i == d ? last : i;
-    k = (a->keepdim || own < d) ? own : own - 1;
-    v->shape[i] = to->shape[k];
-    v->stride[i] = to->stride[k];
-  }
-  return nx_copy(C, v, from);
-}
-
-static int search_into (nx_ctx *C, const nx_node *n, nx_tensor *value,
-                        nx_tensor *at) {
-  extremum_args *a = n->a;
-  const nx_tensor *x = n->in[0];
-  nx_tensor *v = value, *i = at;
-  int direct = a->dim == NX_UNSET_INT || x->ndim < 2 ||
-               a->dim == x->ndim - 1;
-  if (direct) return find_largest(C, n, value, at);
-  if (value) v = swapped(C, n, value->dtype);
-  if (at) i = swapped(C, n, NEAP_I64);
-  if (nx_status(C) || find_largest(C, n, v, i)) return nx_status(C);
-  if (value && swap_back(C, n, v, value)) return nx_status(C);
-  if (at && swap_back(C, n, i, at)) return nx_status(C);
-  return 0;
-}
-
-
-static int max_shape (nx_ctx *C, nx_node *n) {
-  extremum_args *a = n->a;
-  int64_t shape[NEAP_MAXDIM];
-  int ndim;
-  if (searched_shape(C, n, shape, &ndim)) return nx_status(C);
-  nx_out(C, n, 0, n->in[0]->dtype, ndim, shape);
-  if (a->dim != NX_UNSET_INT) nx_out(C, n, 1, NEAP_I64, ndim, shape);
+  unsigned char mark[NEAP_MAXDIM];
+  if (searched(C, n, mark)) return nx_status(C);
+  nx_reduced_out(C, n, 0, n->in[0]->dtype, mark, a->keepdim);
+  if (a->dim != NX_UNSET_INT)
+    nx_reduced_out(C, n, 1, NEAP_I64, mark, a->keepdim);
   return nx_status(C);
 }
 
-static int max_forward (nx_ctx *C, nx_node *n) {
-  return search_into(C, n, n->out[0], n->nout > 1 ? n->out[1] : NULL);
-}
-
 
 /*
-** With a dimension the gradient goes to the element that was taken, over
-** all elements it is shared by the equal ones (as PyTorch does).
+** Gradients of results that are elements of x. Along a dimension the
+** element that was taken gets it; over all, equal ones share it (as
+** PyTorch does).
 */
-static int max_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
-  extremum_args *a = n->a;
-  nx_tensor *x = n->in[0], *y = n->out[0], *mask, *at, *g = gy[0];
+static nx_tensor *to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
+                                 nx_tensor *g, const nx_ints *dims) {
+  nx_tensor *seen = nx_spread(C, x, dims, y), *mask, *count;
+  mask = nx_where(C, nx_eq(C, x, seen), nx_from_number(C, 1),
+                  nx_from_number(C, 0));
+  mask = mask ? nx_to(C, mask, x->dtype) : NULL;
+  count = mask ? nx_sum(C, mask, *dims, 1) : NULL;
+  g = nx_spread(C, x, dims, g);
+  return nx_mul(C, mask, nx_div(C, g, count));
+}
+
+static nx_tensor *to_its_place (nx_ctx *C, nx_tensor *x, nx_tensor *at,
+                                nx_tensor *g, int64_t dim, int64_t base) {
   int64_t kept[NEAP_MAXDIM];
-  if (a->dim == NX_UNSET_INT) {
-    mask = nx_to(C, nx_eq(C, x, y), x->dtype);
-    g = nx_div(C, g, nx_sum_all(C, mask));
-    if (a->keepdim) g = nx_reshape(C, g, 0, NULL);
-    gx[0] = nx_mul(C, mask, g);
-    return nx_status(C);
-  }
-  if (x->ndim == 0) {
-    gx[0] = g;
-    return 0;
-  }
+  if (x->ndim == 0) return g;
   memcpy(kept, x->shape, sizeof(kept));
-  kept[a->dim] = 1;
-  at = nx_reshape(C, n->out[1], x->ndim, kept);
-  gx[0] = nx_scatter_add(C, nx_zeros(C, x->dtype, x->ndim, x->shape),
-                         a->dim, at, nx_reshape(C, g, x->ndim, kept),
-                         a->base);
+  kept[dim] = 1;
+  at = nx_reshape(C, at, x->ndim, kept);
+  g = nx_reshape(C, g, x->ndim, kept);
+  return nx_scatter_add(C, nx_zeros(C, x->dtype, x->ndim, x->shape), dim, at,
+                        g, base);
+}
+
+static int extreme_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                         nx_tensor **gx) {
+  extremum_args *a = n->a;
+  nx_ints all = {-1, {0}};
+  gx[0] = a->dim == NX_UNSET_INT
+          ? to_equal_ones(C, n->in[0], n->out[0], gy[0], &all)
+          : to_its_place(C, n->in[0], n->out[1], gy[0], a->dim, a->base);
   return nx_status(C);
 }
 
-static const char *max_saved (const nx_node *n) {
+static const char *extreme_saved (const nx_node *n) {
   extremum_args *a = n->a;
   return a->dim == NX_UNSET_INT ? "x values" : "indices";
 }
 
-const nx_op nx_op_max = {
-  .name = "max",
-  .doc = "Largest element; along a dimension also its position. Of equal "
-         "ones the first; NaN is largest.",
-  .inputs = "x", .outputs = "values indices?", .fields = extremum_fields,
-  .argsize = sizeof(extremum_args), .saved = max_saved,
-  .shape = max_shape, .forward = max_forward, .grad = max_grad
+#define EXTREME(id, largest, text) \
+static int id##_forward (nx_ctx *C, nx_node *n) { \
+  return search_into(C, n, largest, n->out[0], \
+                     n->nout > 1 ? n->out[1] : NULL); \
+} \
+const nx_op nx_op_##id = { \
+  .name = #id, .doc = text, .inputs = "x", .outputs = "values indices?", \
+  .fields = extremum_fields, .argsize = sizeof(extremum_args), \
+  .saved = extreme_saved, .shape = extreme_shape, \
+  .forward = id##_forward, .grad = extreme_grad \
 };
 
+EXTREME(max, 1, "Largest element; along a dimension also its position. Of "
+                "equal ones the first; NaN is largest.")
+EXTREME(min, 0, "Smallest element; along a dimension also its position. Of "
+                "equal ones the first; NaN is smallest.")
 
-static int argmax_shape (nx_ctx *C, nx_node *n) {
-  int64_t shape[NEAP_MAXDIM];
-  int ndim;
-  if (searched_shape(C, n, shape, &ndim)) return nx_status(C);
-  nx_out(C, n, 0, NEAP_I64, ndim, shape);
+
+static int position_shape (nx_ctx *C, nx_node *n) {
+  unsigned char mark[NEAP_MAXDIM];
+  if (searched(C, n, mark) == 0)
+    nx_reduced_out(C, n, 0, NEAP_I64, mark, ((extremum_args *)n->a)->keepdim);
   return nx_status(C);
 }
 
-static int argmax_forward (nx_ctx *C, nx_node *n) {
-  return search_into(C, n, NULL, n->out[0]);
+#define POSITION(id, largest, text) \
+static int id##_forward (nx_ctx *C, nx_node *n) { \
+  return search_into(C, n, largest, NULL, n->out[0]); \
+} \
+const nx_op nx_op_##id = { \
+  .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
+  .fields = extremum_fields, .argsize = sizeof(extremum_args), \
+  .flags = NX_NOGRAD, .shape = position_shape, .forward = id##_forward \
+};
+
+POSITION(argmax, 1, "Position of the largest element; without a dimension "
+                    "in row order. Of equal ones the first; NaN is largest.")
+POSITION(argmin, 0, "Position of the smallest element; without a dimension "
+                    "in row order. Of equal ones the first; NaN is "
+                    "smallest.")
+
+
+/*
+** amax, amin: over any dimensions, without positions; equal ones share the
+** gradient.
+*/
+static const nx_field amount_fields[] = {
+  NX_REDUCE_FIELDS(nx_reduce_args),
+  NX_END
+};
+
+static int amount_shape (nx_ctx *C, nx_node *n) {
+  nx_reduce_args *a = n->a;
+  const nx_tensor *x = n->in[0];
+  unsigned char mark[NEAP_MAXDIM];
+  char text[NX_SHAPE_TEXT];
+  if (nx_reduced(C, n, &a->dim, mark)) return nx_status(C);
+  for (int d = 0; d < x->ndim; d++)
+    if (mark[d] && x->shape[d] == 0)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "there is no largest or smallest "
+                        "among no elements (x is %s)", nx_shape_of(x, text));
+  nx_reduced_out(C, n, 0, x->dtype, mark, a->keepdim);
+  return nx_status(C);
 }
 
-const nx_op nx_op_argmax = {
-  .name = "argmax",
-  .doc = "Position of the largest element; without a dimension in row "
-         "order. Of equal ones the first; NaN is largest.",
-  .inputs = "x", .outputs = "y", .fields = extremum_fields,
-  .argsize = sizeof(extremum_args), .flags = NX_NOGRAD,
-  .shape = argmax_shape, .forward = argmax_forward
+static int amount_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                        nx_tensor **gx) {
+  nx_reduce_args *a = n->a;
+  gx[0] = to_equal_ones(C, n->in[0], n->out[0], gy[0], &a->dim);
+  return nx_status(C);
+}
+
+#define AMOUNT(id, row, pair, text) \
+static int id##_forward (nx_ctx *C, nx_node *n) { \
+  const nx_kernels *K = nx_kernels_for(C, n->in[0]->dtype); \
+  nx_reducer r = {K->row, K->pair, 0}; \
+  unsigned char mark[NEAP_MAXDIM]; \
+  nx_marks_of(&((nx_reduce_args *)n->a)->dim, mark); \
+  return nx_reduce(C, &r, n->in[0], mark, n->out[0]); \
+} \
+const nx_op nx_op_##id = { \
+  .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
+  .fields = amount_fields, .argsize = sizeof(nx_reduce_args), \
+  .saves = "x y", .shape = amount_shape, .forward = id##_forward, \
+  .grad = amount_grad \
 };
+
+AMOUNT(amax, largest, maximum, "Largest element over dimensions.")
+AMOUNT(amin, smallest, minimum, "Smallest element over dimensions.")

@@ -2,10 +2,13 @@
 ** Elements and rows by tensors of positions. 'base' is what positions
 ** count from; they are checked before anything is done.
 */
+#include <stdio.h>
 #include <string.h>
 #include "ops.h"
 #include "op/broadcast.h"
+#include "op/index.h"
 #include "op/slice.h"
+#include "tensor/view.h"
 
 typedef struct index_args { int64_t dim, base; } index_args;
 
@@ -16,33 +19,61 @@ static const nx_field index_fields[] = {
 };
 
 
-/*
-** Positions as dense int64, from 0, all inside 'size'. Negative ones
-** count from the end.
-*/
+static nx_tensor *whole_numbers (nx_ctx *C, const nx_node *n, int i) {
+  nx_tensor *t = nx_typed(C, n->in[i], NEAP_I64);
+  return t ? nx_dense(C, t) : NULL;
+}
+
+nx_tensor *nx_positions (nx_ctx *C, const nx_node *n, int i, int64_t size,
+                         int64_t dim, int64_t base) {
+  nx_tensor *t = whole_numbers(C, n, i), *p;
+  const int64_t *from;
+  int64_t *to;
+  char name[32], where[48] = "x";
+  if (t == NULL || (p = nx_new_like(C, t)) == NULL) return NULL;
+  from = (const int64_t *)t->data;
+  to = (int64_t *)p->data;
+  for (int64_t k = 0; k < t->len; k++) {
+    int64_t at = from[k] < 0 ? from[k] + size : from[k] - base;
+    if (at < 0 || at >= size) {
+      if (dim >= 0)
+        snprintf(where, sizeof(where), "dimension %lld",
+                 (long long)dim + C->base);
+      nx_op_fail(C, n, NEAP_EINDEX, "%s[%lld] is %lld, but %s has positions "
+                 "%lld to %lld", nx_names_at(n->op->inputs, i, name),
+                 (long long)k + C->base, (long long)from[k], where,
+                 (long long)base, (long long)(size - 1 + base));
+      return NULL;
+    }
+    to[k] = at;
+  }
+  return p;
+}
+
+
+nx_tensor *nx_labels (nx_ctx *C, const nx_node *n, int i, int64_t size,
+                      int64_t base, const char *what) {
+  nx_tensor *t = whole_numbers(C, n, i), *p;
+  char name[32];
+  if (t == NULL || (p = nx_new_like(C, t)) == NULL) return NULL;
+  for (int64_t k = 0; k < t->len; k++) {
+    int64_t v = ((const int64_t *)t->data)[k];
+    if (v < base || v - base >= size) {
+      nx_op_fail(C, n, NEAP_EINDEX, "%s[%lld] is %lld, but %s are %lld to "
+                 "%lld", nx_names_at(n->op->inputs, i, name),
+                 (long long)k + C->base, (long long)v, what, (long long)base,
+                 (long long)(size - 1 + base));
+      return NULL;
+    }
+    ((int64_t *)p->data)[k] = v - base;
+  }
+  return p;
+}
+
 static nx_tensor *positions (nx_ctx *C, const nx_node *n, int input,
                              int64_t size) {
   const index_args *a = n->a;
-  nx_tensor *t = nx_typed(C, n->in[input], NEAP_I64), *p;
-  const int64_t *from;
-  int64_t *to;
-  if (t == NULL || (t = nx_dense(C, t)) == NULL) return NULL;
-  p = nx_new_like(C, t);
-  if (p == NULL) return NULL;
-  from = (const int64_t *)t->data;
-  to = (int64_t *)p->data;
-  for (int64_t i = 0; i < t->len; i++) {
-    int64_t at = from[i] < 0 ? from[i] + size : from[i] - a->base;
-    if (at < 0 || at >= size) {
-      nx_op_fail(C, n, NEAP_EINDEX, "index[%lld] is %lld, but dimension %lld "
-                 "has positions %lld to %lld", (long long)i + C->base,
-                 (long long)from[i], (long long)a->dim + C->base,
-                 (long long)a->base, (long long)(size - 1 + a->base));
-      return NULL;
-    }
-    to[i] = at;
-  }
-  return p;
+  return nx_positions(C, n, input, size, a->dim, a->base);
 }
 
 
@@ -160,8 +191,11 @@ static int index_add_shape (nx_ctx *C, nx_node *n) {
   return nx_status(C);
 }
 
-/* rows are added in the order of the index, on one thread: same bits */
-static int index_add_forward (nx_ctx *C, nx_node *n) {
+/*
+** Rows in the order of the index, on one thread: added, or the last one for
+** a position stays.
+*/
+static int rows_into (nx_ctx *C, nx_node *n, int add) {
   index_args *a = n->a;
   nx_tensor *y = n->out[0], *z, *at, *into = y;
   around s = around_dim(y, a->dim);
@@ -178,9 +212,18 @@ static int index_add_forward (nx_ctx *C, nx_node *n) {
     void *p[3];
     p[0] = p[1] = into->data + to * row;
     p[2] = z->data + i * row;
-    K->add((size_t)s.inner, p, 0, NULL);
+    if (add) K->add((size_t)s.inner, p, 0, NULL);
+    else memcpy(p[0], p[2], (size_t)row);
   }
   return into == y ? nx_status(C) : nx_copy(C, y, into);
+}
+
+static int index_add_forward (nx_ctx *C, nx_node *n) {
+  return rows_into(C, n, 1);
+}
+
+static int index_copy_forward (nx_ctx *C, nx_node *n) {
+  return rows_into(C, n, 0);
 }
 
 /* gx = gy, gz = the rows of gy at the positions */
@@ -211,8 +254,96 @@ OPFN nx_tensor *nx_index_add (nx_ctx *C, nx_tensor *x, int64_t dim,
 }
 
 
+/* gx = gy with zeros in the rows that were written, gz = those rows */
+static int index_copy_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                            nx_tensor **gx) {
+  index_args a = *(index_args *)n->a;
+  nx_tensor *z = n->in[2], *in[3];
+  in[0] = gy[0];
+  in[1] = n->in[1];
+  in[2] = nx_zeros(C, z->dtype, z->ndim, z->shape);
+  if (n->wants[0]) gx[0] = nx_apply(C, &nx_op_index_copy, &a, 3, in);
+  if (n->wants[2])
+    gx[2] = nx_index_select(C, gy[0], a.dim, n->in[1], a.base);
+  return nx_status(C);
+}
+
+const nx_op nx_op_index_copy = {
+  .name = "index_copy",
+  .doc = "x with slices of source in place of those at positions along a "
+         "dimension; of several for one position the last stays.",
+  .inputs = "x index source", .outputs = "y", .call = "x dim index source",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .flags = NX_INPLACE, .shape = index_add_shape,
+  .forward = index_copy_forward, .grad = index_copy_grad
+};
+
+
 /*
-** gather and scatter_add: one position for every element.
+** index_fill: one number in whole slices.
+*/
+typedef struct index_fill_args {
+  int64_t dim, base;
+  double value;
+} index_fill_args;
+
+static const nx_field index_fill_fields[] = {
+  NX_DIM(index_fill_args, dim, NX_REQUIRED, "dimension that positions count"),
+  NX_NUMBER(index_fill_args, value, NX_REQUIRED, "what they become"),
+  NX_BASE(index_fill_args, base),
+  NX_END
+};
+
+static int index_fill_shape (nx_ctx *C, nx_node *n) {
+  index_fill_args *a = n->a;
+  char text[NX_SHAPE_TEXT];
+  if (nx_dim(C, n->op->name, n->in[0], &a->dim) || nx_want_whole(C, n, 1))
+    return nx_status(C);
+  if (n->in[1]->ndim > 1)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "index is %s, expected one "
+                      "dimension", nx_shape_of(n->in[1], text));
+  nx_out_like(C, n, 0, n->in[0]);
+  return nx_status(C);
+}
+
+static int index_fill_forward (nx_ctx *C, nx_node *n) {
+  index_fill_args *a = n->a;
+  nx_tensor *y = n->out[0], *at, *value = nx_from_number(C, a->value);
+  int64_t size = y->ndim ? y->shape[a->dim] : 1;
+  at = nx_positions(C, n, 1, size, a->dim, a->base);
+  if (at == NULL || (!n->inplace && nx_copy(C, y, n->in[0])))
+    return nx_status(C);
+  for (int64_t i = 0; i < at->len; i++) {
+    int64_t p = ((const int64_t *)at->data)[i];
+    nx_tensor *part = y->ndim ? nx_view_part(C, y, (int)a->dim, p, 1, 1) : y;
+    if (part == NULL || nx_copy(C, part, value)) return nx_status(C);
+  }
+  return 0;
+}
+
+static int index_fill_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                            nx_tensor **gx) {
+  index_fill_args a = *(index_fill_args *)n->a;
+  nx_tensor *in[2];
+  a.value = 0;
+  in[0] = gy[0];
+  in[1] = n->in[1];
+  gx[0] = nx_apply(C, &nx_op_index_fill, &a, 2, in);
+  return nx_status(C);
+}
+
+const nx_op nx_op_index_fill = {
+  .name = "index_fill",
+  .doc = "x with one number in the slices at positions along a dimension.",
+  .inputs = "x index", .outputs = "y", .call = "x dim index value",
+  .fields = index_fill_fields, .argsize = sizeof(index_fill_args),
+  .saves = "index", .flags = NX_INPLACE, .shape = index_fill_shape,
+  .forward = index_fill_forward, .grad = index_fill_grad
+};
+
+
+/*
+** gather, scatter, scatter_add: one position for every element.
 */
 static int same_but_dim (nx_ctx *C, const nx_node *n, const nx_tensor *x,
                          const nx_tensor *index, int64_t dim) {
@@ -305,10 +436,21 @@ OPFN nx_tensor *nx_gather (nx_ctx *C, nx_tensor *x, int64_t dim,
 }
 
 
-static int scatter_add_shape (nx_ctx *C, nx_node *n) {
+/* a number as source stands for as many as there are positions */
+static int spread_number (nx_ctx *C, nx_node *n) {
+  nx_tensor *z = n->in[2], *index = n->in[1];
+  if (!(z->flags & NX_IS_NUMBER_FLAG)) return 0;
+  z = nx_typed(C, z, n->in[0]->dtype);
+  n->in[2] = z ? nx_expand(C, z, index->ndim, index->shape) : NULL;
+  return nx_status(C);
+}
+
+static int scatter_shape (nx_ctx *C, nx_node *n) {
   index_args *a = n->a;
-  nx_tensor *x = n->in[0], *index = n->in[1], *z = n->in[2];
+  nx_tensor *x = n->in[0], *index = n->in[1], *z;
   char it[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  if (spread_number(C, n)) return nx_status(C);
+  z = n->in[2];
   if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1) ||
       same_but_dim(C, n, x, index, a->dim)) return nx_status(C);
   for (int d = 0; d < index->ndim; d++)
@@ -323,7 +465,11 @@ static int scatter_add_shape (nx_ctx *C, nx_node *n) {
   return nx_status(C);
 }
 
-static int scatter_add_forward (nx_ctx *C, nx_node *n) {
+/*
+** One element after the other, in the order of the index: with 'add' each
+** is added, else the last one for a place stays.
+*/
+static int scatter_into (nx_ctx *C, nx_node *n, int add) {
   index_args *a = n->a;
   nx_tensor *y = n->out[0], *z = n->in[2], *at;
   int64_t size = (int64_t)nx_dtype_size(y->dtype);
@@ -336,24 +482,49 @@ static int scatter_add_forward (nx_ctx *C, nx_node *n) {
     void *p[3];
     p[0] = p[1] = y->data + to * size;
     p[2] = z->data + element_at(z, at, i, -1, 0) * size;
-    K->add(1, p, 0, NULL);
+    if (add) K->add(1, p, 0, NULL);
+    else memcpy(p[0], p[2], (size_t)size);
   }
   return 0;
 }
 
+static int scatter_add_forward (nx_ctx *C, nx_node *n) {
+  return scatter_into(C, n, 1);
+}
+
+static int scatter_forward (nx_ctx *C, nx_node *n) {
+  return scatter_into(C, n, 0);
+}
+
+/* gz = gy at the places; what the index did not reach was not used */
+static nx_tensor *from_places (nx_ctx *C, nx_node *n, nx_tensor *gy) {
+  index_args *a = n->a;
+  nx_tensor *z = n->in[2], *index = n->in[1], *g;
+  slice_args s;
+  g = nx_gather(C, gy, a->dim, index, a->base);
+  if (g == NULL || nx_same_shape(z, index)) return g;
+  nx_slice_all(index, &s);
+  return nx_slice_scatter(C, nx_zeros(C, z->dtype, z->ndim, z->shape), g,
+                          &s);
+}
+
 static int scatter_add_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                              nx_tensor **gx) {
-  index_args *a = n->a;
-  nx_tensor *z = n->in[2], *index = n->in[1];
   gx[0] = gy[0];
-  if (!n->wants[2]) return nx_status(C);
-  gx[2] = nx_gather(C, gy[0], a->dim, index, a->base);
-  if (gx[2] && !nx_same_shape(z, index)) {   /* the rest was not used */
-    slice_args s;
-    nx_slice_all(index, &s);
-    gx[2] = nx_slice_scatter(C, nx_zeros(C, z->dtype, z->ndim, z->shape),
-                             gx[2], &s);
-  }
+  if (n->wants[2]) gx[2] = from_places(C, n, gy[0]);
+  return nx_status(C);
+}
+
+/* gx = gy, but 0 at the places that were written */
+static int scatter_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                         nx_tensor **gx) {
+  index_args *a = n->a;
+  nx_tensor *index = n->in[1];
+  if (n->wants[0])
+    gx[0] = nx_scatter(C, gy[0], a->dim, index,
+                       nx_zeros(C, gy[0]->dtype, index->ndim, index->shape),
+                       a->base);
+  if (n->wants[2]) gx[2] = from_places(C, n, gy[0]);
   return nx_status(C);
 }
 
@@ -363,7 +534,7 @@ const nx_op nx_op_scatter_add = {
          "dimension.",
   .inputs = "x index source", .outputs = "y", .call = "x dim index source",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
-  .flags = NX_INPLACE, .shape = scatter_add_shape,
+  .flags = NX_INPLACE, .shape = scatter_shape,
   .forward = scatter_add_forward, .grad = scatter_add_grad
 };
 
@@ -372,5 +543,24 @@ OPFN nx_tensor *nx_scatter_add (nx_ctx *C, nx_tensor *x, int64_t dim,
                                 int64_t base) {
   index_args a = {dim, base};
   return nx_apply(C, &nx_op_scatter_add, &a, 3,
+                  (nx_tensor *[]){x, index, source});
+}
+
+
+const nx_op nx_op_scatter = {
+  .name = "scatter",
+  .doc = "x with each element of source at its position along a dimension; "
+         "of several for one place the last stays.",
+  .inputs = "x index source", .outputs = "y", .call = "x dim index source",
+  .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
+  .flags = NX_INPLACE, .shape = scatter_shape,
+  .forward = scatter_forward, .grad = scatter_grad
+};
+
+OPFN nx_tensor *nx_scatter (nx_ctx *C, nx_tensor *x, int64_t dim,
+                            nx_tensor *index, nx_tensor *source,
+                            int64_t base) {
+  index_args a = {dim, base};
+  return nx_apply(C, &nx_op_scatter, &a, 3,
                   (nx_tensor *[]){x, index, source});
 }

@@ -99,3 +99,74 @@ OPFN nx_tensor *nx_cat (nx_ctx *C, int n, nx_tensor *const *xs,
   cat_args a = {dim};
   return nx_apply(C, &nx_op_cat, &a, n, xs);
 }
+
+
+/*
+** stack: joined along a new dimension.
+*/
+typedef struct stack_args { int64_t dim; } stack_args;
+
+static const nx_field stack_fields[] = {
+  NX_DIM(stack_args, dim, 0, "where the new dimension stands"),
+  NX_END
+};
+
+static int stack_shape (nx_ctx *C, nx_node *n) {
+  stack_args *a = n->a;
+  nx_tensor *first = n->in[0], wider = *first;       /* only to count */
+  int64_t shape[NEAP_MAXDIM + 1];
+  int dtype = first->dtype;
+  char ft[NX_SHAPE_TEXT], it[NX_SHAPE_TEXT];
+  wider.ndim++;
+  if (nx_dim(C, n->op->name, &wider, &a->dim)) return nx_status(C);
+  for (int i = 0; i < n->nin; i++) {
+    nx_tensor so_far = *first;
+    if (!nx_same_shape(first, n->in[i]))
+      return nx_op_fail(C, n, NEAP_ESHAPE, "tensor %d is %s, but the first "
+                        "is %s", i + C->base, nx_shape_of(n->in[i], it),
+                        nx_shape_of(first, ft));
+    so_far.dtype = (unsigned char)dtype;
+    so_far.flags = 0;
+    dtype = nx_promote(&so_far, n->in[i]);
+  }
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i]->dtype != dtype &&
+        (n->in[i] = nx_to(C, n->in[i], dtype)) == NULL) return nx_status(C);
+  for (int d = 0, own = 0; d <= first->ndim; d++)
+    shape[d] = d == a->dim ? n->nin : first->shape[own++];
+  nx_out(C, n, 0, dtype, first->ndim + 1, shape);
+  return nx_status(C);
+}
+
+static int stack_forward (nx_ctx *C, nx_node *n) {
+  stack_args *a = n->a;
+  for (int i = 0; i < n->nin; i++) {
+    nx_tensor *part = nx_view_part(C, n->out[0], (int)a->dim, i, 1, 1), *t;
+    t = nx_unsqueeze(C, n->in[i], a->dim);
+    if (part == NULL || t == NULL || nx_copy(C, part, t)) return nx_status(C);
+  }
+  return 0;
+}
+
+/* each tensor's gradient is its slice of gy */
+static int stack_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                       nx_tensor **gx) {
+  stack_args *a = n->a;
+  for (int i = 0; i < n->nin; i++)
+    if (n->wants[i]) gx[i] = nx_select(C, gy[0], a->dim, i);
+  return nx_status(C);
+}
+
+const nx_op nx_op_stack = {
+  .name = "stack",
+  .doc = "Tensors of one shape one after the other along a new dimension.",
+  .inputs = "xs*", .outputs = "y", .fields = stack_fields,
+  .argsize = sizeof(stack_args),
+  .shape = stack_shape, .forward = stack_forward, .grad = stack_grad
+};
+
+OPFN nx_tensor *nx_stack (nx_ctx *C, int n, nx_tensor *const *xs,
+                          int64_t dim) {
+  stack_args a = {dim};
+  return nx_apply(C, &nx_op_stack, &a, n, xs);
+}

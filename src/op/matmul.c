@@ -192,3 +192,46 @@ const nx_op nx_op_matmul = {
 OPFN nx_tensor *nx_matmul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
   return nx_apply(C, &nx_op_matmul, NULL, 2, (nx_tensor *[]){x, z});
 }
+
+
+/*
+** The same for operands of known dimensions, under their own names.
+*/
+static int check_ranks (nx_ctx *C, const nx_node *n, int x, int z) {
+  char xt[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  if (n->in[0]->ndim == x && n->in[1]->ndim == z) return 0;
+  return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and z is %s, expected %d and "
+                    "%d dimensions (matmul takes any)",
+                    nx_shape_of(n->in[0], xt), nx_shape_of(n->in[1], zt), x,
+                    z);
+}
+
+#define RANKED(id, x, z, text) \
+static int id##_shape (nx_ctx *C, nx_node *n) { \
+  return check_ranks(C, n, x, z) ? nx_status(C) : matmul_shape(C, n); \
+} \
+const nx_op nx_op_##id = { \
+  .name = #id, .doc = text, .inputs = "x z", .outputs = "y", \
+  .saves = "x z", .shape = id##_shape, .forward = matmul_forward, \
+  .grad = matmul_grad \
+};
+
+RANKED(mm, 2, 2, "Product of two matrices.")
+RANKED(mv, 2, 1, "Product of a matrix and a vector.")
+RANKED(dot, 1, 1, "Sum of the products of two vectors' elements.")
+
+static int bmm_shape (nx_ctx *C, nx_node *n) {
+  char xt[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  if (check_ranks(C, n, 3, 3)) return nx_status(C);
+  if (n->in[0]->shape[0] != n->in[1]->shape[0])
+    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and z is %s: they hold "
+                      "different numbers of matrices",
+                      nx_shape_of(n->in[0], xt), nx_shape_of(n->in[1], zt));
+  return matmul_shape(C, n);
+}
+
+const nx_op nx_op_bmm = {
+  .name = "bmm", .doc = "Products of as many pairs of matrices.",
+  .inputs = "x z", .outputs = "y", .saves = "x z", .shape = bmm_shape,
+  .forward = matmul_forward, .grad = matmul_grad
+};

@@ -9,6 +9,17 @@
 typedef struct size_args { nx_ints size; } size_args;
 
 
+/* a view of x as the shape, or else of a copy in row order */
+static int seen_as (nx_ctx *C, nx_node *n, int ndim, const int64_t *shape) {
+  nx_tensor *x = n->in[0];
+  n->out[0] = nx_view_shape(C, x, ndim, shape);
+  n->nout = 1;
+  if (n->out[0] == NULL && nx_status(C) == 0 && (x = nx_dense(C, x)) != NULL)
+    n->out[0] = nx_view_shape(C, x, ndim, shape);
+  return nx_status(C);
+}
+
+
 /*
 ** Replaces one -1 by what is left.
 */
@@ -43,13 +54,8 @@ static const nx_field reshape_fields[] = {
 
 static int reshape_shape (nx_ctx *C, nx_node *n) {
   size_args *a = n->a;
-  nx_tensor *x = n->in[0];
   if (infer_size(C, n, &a->size)) return nx_status(C);
-  n->out[0] = nx_view_shape(C, x, a->size.n, a->size.v);
-  n->nout = 1;
-  if (n->out[0] == NULL && nx_status(C) == 0 && (x = nx_dense(C, x)) != NULL)
-    n->out[0] = nx_view_shape(C, x, a->size.n, a->size.v);
-  return nx_status(C);
+  return seen_as(C, n, a->size.n, a->size.v);
 }
 
 /* gx = gy in the shape of x */
@@ -80,56 +86,6 @@ OPFN nx_tensor *nx_reshape (nx_ctx *C, nx_tensor *x, int ndim,
 }
 
 
-static const nx_field expand_fields[] = {
-  NX_INTS(size_args, size, NX_REQUIRED, "the new shape; -1: as it is"),
-  NX_END
-};
-
-static int expand_shape (nx_ctx *C, nx_node *n) {
-  nx_ints *size = &((size_args *)n->a)->size;
-  nx_tensor *x = n->in[0];
-  int lead = size->n - x->ndim, fits = lead >= 0;
-  char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
-  for (int i = 0; i < size->n && fits; i++) {
-    int64_t own = i < lead ? 1 : x->shape[i - lead];
-    if (size->v[i] == -1 && i >= lead) size->v[i] = own;
-    fits = size->v[i] >= 0 && (own == 1 || own == size->v[i]);
-  }
-  if (!fits)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and cannot be expanded to "
-                      "%s", nx_shape_of(x, a),
-                      nx_shape_text(size->n, size->v, b));
-  n->out[0] = nx_view_expand(C, x, size->n, size->v);
-  n->nout = 1;
-  return nx_status(C);
-}
-
-/* gx = gy summed over what was repeated */
-static int expand_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                        nx_tensor **gx) {
-  gx[0] = nx_sum_to(C, gy[0], n->in[0]);
-  return nx_status(C);
-}
-
-const nx_op nx_op_expand = {
-  .name = "expand",
-  .doc = "Dimensions of size 1 repeated, and new ones in front, without a "
-         "copy.",
-  .inputs = "x", .outputs = "y", .fields = expand_fields,
-  .argsize = sizeof(size_args), .flags = NX_VIEW,
-  .shape = expand_shape, .grad = expand_grad
-};
-
-OPFN nx_tensor *nx_expand (nx_ctx *C, nx_tensor *x, int ndim,
-                           const int64_t *shape) {
-  size_args a;
-  if (x == NULL) return NULL;
-  a.size.n = ndim;
-  memcpy(a.size.v, shape, (size_t)ndim * sizeof(*shape));
-  return nx_apply(C, &nx_op_expand, &a, 1, &x);
-}
-
-
 typedef struct flatten_args { int64_t start_dim, end_dim; } flatten_args;
 
 static const nx_field flatten_fields[] = {
@@ -150,12 +106,7 @@ static int flatten_shape (nx_ctx *C, nx_node *n) {
   for (int d = 0; d < x->ndim; d++)
     if (d > a->start_dim && d <= a->end_dim) shape[ndim - 1] *= x->shape[d];
     else shape[ndim++] = x->shape[d];
-  if (x->ndim == 0) ndim = 1;
-  n->out[0] = nx_view_shape(C, x, ndim, shape);
-  n->nout = 1;
-  if (n->out[0] == NULL && nx_status(C) == 0 && (x = nx_dense(C, x)) != NULL)
-    n->out[0] = nx_view_shape(C, x, ndim, shape);
-  return nx_status(C);
+  return seen_as(C, n, x->ndim == 0 ? 1 : ndim, shape);
 }
 
 const nx_op nx_op_flatten = {
@@ -173,42 +124,126 @@ OPFN nx_tensor *nx_flatten (nx_ctx *C, nx_tensor *x, int64_t start_dim,
 }
 
 
-typedef struct transpose_args { int64_t dim0, dim1; } transpose_args;
+/*
+** view: reshape that never copies.
+*/
+static int view_shape (nx_ctx *C, nx_node *n) {
+  size_args *a = n->a;
+  char xt[NX_SHAPE_TEXT], yt[NX_SHAPE_TEXT];
+  if (infer_size(C, n, &a->size)) return nx_status(C);
+  n->out[0] = nx_view_shape(C, n->in[0], a->size.n, a->size.v);
+  n->nout = 1;
+  if (n->out[0] || nx_status(C)) return nx_status(C);
+  return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and its elements do not lie "
+                    "in memory so that they can be seen as %s without a copy "
+                    "(use x:reshape)", nx_shape_of(n->in[0], xt),
+                    nx_shape_text(a->size.n, a->size.v, yt));
+}
 
-static const nx_field transpose_fields[] = {
-  NX_DIM(transpose_args, dim0, NX_REQUIRED, "one dimension"),
-  NX_DIM(transpose_args, dim1, NX_REQUIRED, "the other one"),
+const nx_op nx_op_view = {
+  .name = "view",
+  .doc = "The same elements in row order as another shape, never a copy.",
+  .inputs = "x", .outputs = "y", .fields = reshape_fields,
+  .argsize = sizeof(size_args), .flags = NX_VIEW,
+  .shape = view_shape, .grad = reshape_grad
+};
+
+
+typedef struct unflatten_args { int64_t dim; nx_ints sizes; } unflatten_args;
+
+static const nx_field unflatten_fields[] = {
+  NX_DIM(unflatten_args, dim, NX_REQUIRED, "dimension to divide"),
+  NX_INTS(unflatten_args, sizes, NX_REQUIRED,
+          "sizes it becomes; one -1: what is left"),
   NX_END
 };
 
-static int transpose_shape (nx_ctx *C, nx_node *n) {
-  transpose_args *a = n->a;
-  if (nx_dim(C, "transpose", n->in[0], &a->dim0) ||
-      nx_dim(C, "transpose", n->in[0], &a->dim1)) return nx_status(C);
-  n->out[0] = n->in[0]->ndim == 0 ? nx_alias(C, n->in[0])
-              : nx_view_swap(C, n->in[0], (int)a->dim0, (int)a->dim1);
-  n->nout = 1;
-  return nx_status(C);
+static int unflatten_shape (nx_ctx *C, nx_node *n) {
+  unflatten_args *a = n->a;
+  nx_tensor *x = n->in[0];
+  nx_ints size = {0, {0}};
+  if (nx_dim(C, "unflatten", x, &a->dim)) return nx_status(C);
+  if (x->ndim - 1 + a->sizes.n > NEAP_MAXDIM)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "more than %d dimensions",
+                      NEAP_MAXDIM);
+  for (int d = 0; d < x->ndim; d++)
+    if (d != a->dim) size.v[size.n++] = x->shape[d];
+    else for (int i = 0; i < a->sizes.n; i++) size.v[size.n++] = a->sizes.v[i];
+  if (infer_size(C, n, &size)) return nx_status(C);
+  return seen_as(C, n, size.n, size.v);
 }
 
-/* gx = gy with the same two dimensions swapped */
-static int transpose_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                           nx_tensor **gx) {
-  transpose_args *a = n->a;
-  gx[0] = nx_transpose(C, gy[0], a->dim0, a->dim1);
-  return nx_status(C);
-}
-
-const nx_op nx_op_transpose = {
-  .name = "transpose",
-  .doc = "Two dimensions exchanged, without a copy.",
-  .inputs = "x", .outputs = "y", .fields = transpose_fields,
-  .argsize = sizeof(transpose_args), .flags = NX_VIEW,
-  .shape = transpose_shape, .grad = transpose_grad
+const nx_op nx_op_unflatten = {
+  .name = "unflatten",
+  .doc = "One dimension divided into several.",
+  .inputs = "x", .outputs = "y", .fields = unflatten_fields,
+  .argsize = sizeof(unflatten_args), .flags = NX_VIEW,
+  .shape = unflatten_shape, .grad = reshape_grad
 };
 
-OPFN nx_tensor *nx_transpose (nx_ctx *C, nx_tensor *x, int64_t dim0,
-                              int64_t dim1) {
-  transpose_args a = {dim0, dim1};
-  return nx_apply(C, &nx_op_transpose, &a, 1, &x);
+
+/*
+** Dimensions of size 1: taken away (all, or those named that have it) and
+** put in.
+*/
+typedef struct squeeze_args { nx_ints dim; } squeeze_args;
+
+static const nx_field squeeze_fields[] = {
+  NX_DIMS(squeeze_args, dim, NX_UNSET,
+          "dimensions to take away if their size is 1; none: all such"),
+  NX_END
+};
+
+static int squeeze_shape (nx_ctx *C, nx_node *n) {
+  nx_ints *dims = &((squeeze_args *)n->a)->dim;
+  nx_tensor *x = n->in[0];
+  int64_t shape[NEAP_MAXDIM];
+  unsigned named = dims->n < 0 ? ~0u : 0;
+  int ndim = 0;
+  for (int i = 0; i < dims->n; i++) {
+    if (nx_dim(C, "squeeze", x, &dims->v[i])) return nx_status(C);
+    named |= 1u << dims->v[i];
+  }
+  for (int d = 0; d < x->ndim; d++)
+    if (x->shape[d] != 1 || !(named >> d & 1)) shape[ndim++] = x->shape[d];
+  return seen_as(C, n, ndim, shape);
+}
+
+const nx_op nx_op_squeeze = {
+  .name = "squeeze", .doc = "x without dimensions of size 1.",
+  .inputs = "x", .outputs = "y", .fields = squeeze_fields,
+  .argsize = sizeof(squeeze_args), .flags = NX_VIEW,
+  .shape = squeeze_shape, .grad = reshape_grad
+};
+
+
+typedef struct unsqueeze_args { int64_t dim; } unsqueeze_args;
+
+static const nx_field unsqueeze_fields[] = {
+  NX_DIM(unsqueeze_args, dim, NX_REQUIRED,
+         "where the new dimension stands in the result"),
+  NX_END
+};
+
+static int unsqueeze_shape (nx_ctx *C, nx_node *n) {
+  unsqueeze_args *a = n->a;
+  nx_tensor *x = n->in[0], wider = *x;           /* only to count */
+  int64_t shape[NEAP_MAXDIM + 1];
+  wider.ndim++;
+  if (nx_dim(C, "unsqueeze", &wider, &a->dim)) return nx_status(C);
+  for (int d = 0, own = 0; d <= x->ndim; d++)
+    shape[d] = d == a->dim ? 1 : x->shape[own++];
+  return seen_as(C, n, x->ndim + 1, shape);
+}
+
+const nx_op nx_op_unsqueeze = {
+  .name = "unsqueeze", .doc = "x with one more dimension, of size 1.",
+  .inputs = "x", .outputs = "y", .fields = unsqueeze_fields,
+  .argsize = sizeof(unsqueeze_args), .flags = NX_VIEW,
+  .shape = unsqueeze_shape, .grad = reshape_grad
+};
+
+OPFN nx_tensor *nx_unsqueeze (nx_ctx *C, nx_tensor *x, int64_t dim) {
+  unsqueeze_args a = {dim};
+  return nx_apply(C, &nx_op_unsqueeze, &a, 1, &x);
 }

@@ -211,3 +211,63 @@ OPFN nx_tensor *nx_slice_scatter (nx_ctx *C, nx_tensor *x, nx_tensor *z,
   slice_args a = *s;
   return nx_apply(C, &nx_op_slice_scatter, &a, 2, (nx_tensor *[]){x, z});
 }
+
+
+/*
+** select: one position of a dimension, which goes away.
+*/
+typedef struct select_args { int64_t dim, index; } select_args;
+
+static const nx_field select_fields[] = {
+  NX_DIM(select_args, dim, NX_REQUIRED, "dimension to look into"),
+  NX_INDEX(select_args, index, NX_REQUIRED, "which position"),
+  NX_END
+};
+
+/* the arguments as those of a slice */
+static void as_slice (const nx_tensor *x, const select_args *a,
+                      slice_args *s) {
+  nx_slice_all(x, s);
+  s->start.v[a->dim] = a->index;
+  s->count.v[a->dim] = 1;
+  s->drop.v[a->dim] = 1;
+}
+
+static int select_shape (nx_ctx *C, nx_node *n) {
+  select_args *a = n->a;
+  nx_tensor *x = n->in[0];
+  slice_args s;
+  if (nx_dim(C, "select", x, &a->dim)) return nx_status(C);
+  if (x->ndim == 0)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "a 0-d tensor has no dimensions");
+  if (nx_position(C, "select", x, (int)a->dim, &a->index))
+    return nx_status(C);
+  as_slice(x, a, &s);
+  n->out[0] = sliced(C, x, &s);
+  n->nout = 1;
+  return nx_status(C);
+}
+
+static int select_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                        nx_tensor **gx) {
+  nx_tensor *x = n->in[0];
+  slice_args s;
+  as_slice(x, n->a, &s);
+  gx[0] = nx_slice_scatter(C, nx_zeros(C, x->dtype, x->ndim, x->shape),
+                           gy[0], &s);
+  return nx_status(C);
+}
+
+const nx_op nx_op_select = {
+  .name = "select",
+  .doc = "One position of a dimension, which goes away; without a copy.",
+  .inputs = "x", .outputs = "y", .fields = select_fields,
+  .argsize = sizeof(select_args), .flags = NX_VIEW,
+  .shape = select_shape, .grad = select_grad
+};
+
+OPFN nx_tensor *nx_select (nx_ctx *C, nx_tensor *x, int64_t dim,
+                           int64_t index) {
+  select_args a = {dim, index};
+  return nx_apply(C, &nx_op_select, &a, 1, &x);
+}

@@ -1,12 +1,12 @@
 /*
 ** Functions of one variable, element by element. Whole numbers are
-** computed as float32, except where the result is whole too (neg, relu).
+** computed as float32, except where the result is whole too.
 */
 #include <math.h>
-#include "ops.h"
+#include "op/unary.h"
 
 
-static int real_shape (nx_ctx *C, nx_node *n) {
+int nx_real_shape (nx_ctx *C, nx_node *n) {
   if (!nx_is_float(n->in[0]->dtype)) {
     if (n->inplace) return nx_want_float(C, n, 0);
     n->in[0] = nx_to(C, n->in[0], NEAP_F32);
@@ -16,7 +16,7 @@ static int real_shape (nx_ctx *C, nx_node *n) {
   return nx_status(C);
 }
 
-static int whole_shape (nx_ctx *C, nx_node *n) {
+int nx_whole_shape (nx_ctx *C, nx_node *n) {
   if (n->in[0]->dtype == NEAP_BOOL)
     return nx_op_fail(C, n, NEAP_EDTYPE, "x is bool, expected numbers");
   nx_out_like(C, n, 0, n->in[0]);
@@ -24,176 +24,262 @@ static int whole_shape (nx_ctx *C, nx_node *n) {
 }
 
 
-/*
-** A function: name, how its result is shaped, what the gradient reads.
-** name_grad stands before.
-*/
-#define UNARY(id, how, saved, text) \
-static nx_map_fn *id##_kernel (nx_ctx *C, int dtype) { \
-  return nx_kernels_for(C, dtype)->id; \
-} \
-DESCRIBE(id, how, saved, text)
-
-/*
-** The same for a formula in x, in double, where nobody has asked for a
-** vector kernel yet.
-*/
-#define PLAIN(id, how, saved, text, formula) \
-LOOP(id, float, formula) \
-LOOP(id, double, formula) \
-static nx_map_fn *id##_kernel (nx_ctx *C, int dtype) { \
-  (void)C; \
-  return dtype == NEAP_F64 ? id##_double : id##_float; \
-} \
-DESCRIBE(id, how, saved, text)
-
-#define LOOP(id, T, formula) \
-static void id##_##T (size_t n, void *const *p, unsigned fixed, \
-                      const double *c) { \
-  const T *in = p[1]; \
-  const size_t step = !(fixed & 2); \
-  (void)c; \
-  for (size_t i = 0; i < n; i++) { \
-    const double x = in[i * step]; \
-    ((T *)p[0])[i] = (T)(formula); \
-  } \
+int nx_fused_pass (nx_ctx *C, nx_map_fn *f, const double *c, nx_tensor *gy,
+                   nx_tensor *x, nx_tensor **gx) {
+  nx_tensor *in[2];
+  in[0] = gy;
+  in[1] = x;
+  gx[0] = nx_new_like(C, gy);
+  if (gx[0] == NULL) return nx_status(C);
+  return nx_map(C, f, c, gx[0], 2, in);
 }
 
-#define DESCRIBE(id, how, saved, text) \
+
+/*
+** A function: name, how its result is shaped, what the gradient reads and
+** how it is computed.
+*/
+#define FUNCTION(id, how, reads, text, formula) \
+GRADIENT(id, formula) \
 static int id##_forward (nx_ctx *C, nx_node *n) { \
-  return nx_map(C, id##_kernel(C, n->in[0]->dtype), NULL, n->out[0], 1, \
-                n->in); \
+  return nx_map_node(C, n, id##_map(C, n->in[0]->dtype), NULL); \
 } \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
-  .saves = saved, .flags = NX_INPLACE, .shape = how##_shape, \
-  .forward = id##_forward, .grad = id##_grad, .fused = id##_fused \
+  .saves = reads, .flags = NX_INPLACE, .shape = nx_##how##_shape, \
+  .forward = id##_forward, .grad = id##_grad \
+}; \
+OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x) { \
+  return nx_apply(C, &nx_op_##id, NULL, 1, &x); \
+}
+
+#define NOTHING nx_zeros(C, g->dtype, g->ndim, g->shape)
+
+
+/*
+** Signs and steps. Their derivative is 0 wherever there is one.
+*/
+KERNEL(neg)
+FUNCTION(neg, whole, NULL, "-x.", nx_neg(C, g))
+KERNEL(abs)
+FUNCTION(abs, whole, "x", "|x|, the absolute value.",
+         nx_mul(C, g, nx_sign(C, x)))
+KERNEL(sign)
+FUNCTION(sign, whole, NULL, "1, 0 or -1: the sign of x.", NOTHING)
+KERNEL(floor)
+FUNCTION(floor, whole, NULL, "The largest whole number up to x.", NOTHING)
+KERNEL(ceil)
+FUNCTION(ceil, whole, NULL, "The smallest whole number from x on.", NOTHING)
+KERNEL(round)
+FUNCTION(round, whole, NULL,
+         "The nearest whole number; of two equally near the even one.",
+         NOTHING)
+KERNEL(trunc)
+FUNCTION(trunc, whole, NULL, "x without what follows its point.", NOTHING)
+KERNEL(frac)
+FUNCTION(frac, real, NULL, "What follows the point of x; with its sign.", g)
+
+
+/*
+** Powers and roots.
+*/
+KERNEL(square)
+FUNCTION(square, whole, "x", "x^2.", nx_mul(C, g, nx_mul(C, x, NUMBER(2))))
+KERNEL(sqrt)
+FUNCTION(sqrt, real, "y", "Square root; NaN below 0.",
+         nx_div(C, nx_mul(C, g, NUMBER(0.5)), y))
+KERNEL(rsqrt)
+FUNCTION(rsqrt, real, "y", "1 / sqrt(x).",
+         nx_mul(C, g, nx_mul(C, NUMBER(-0.5), nx_mul(C, y, nx_square(C, y)))))
+KERNEL(reciprocal)
+FUNCTION(reciprocal, real, "y", "1 / x.",
+         nx_neg(C, nx_mul(C, g, nx_square(C, y))))
+
+
+/*
+** Exponentials and logarithms.
+*/
+KERNEL(exp)
+FUNCTION(exp, real, "y", "e to the power of x.", nx_mul(C, g, y))
+FORMULA(exp2, exp2(x))
+FUNCTION(exp2, real, "y", "2 to the power of x.",
+         nx_mul(C, g, nx_mul(C, y, NUMBER(0.69314718055994530942))))
+KERNEL(expm1)
+FUNCTION(expm1, real, "y", "e^x - 1, exact for small x.",
+         nx_mul(C, g, nx_add(C, y, NUMBER(1))))
+KERNEL(log)
+FUNCTION(log, real, "x", "Natural logarithm; NaN below 0.",
+         nx_div(C, g, x))
+FORMULA(log2, log2(x))
+FUNCTION(log2, real, "x", "Logarithm to the base 2.",
+         nx_div(C, g, nx_mul(C, x, NUMBER(0.69314718055994530942))))
+FORMULA(log10, log10(x))
+FUNCTION(log10, real, "x", "Logarithm to the base 10.",
+         nx_div(C, g, nx_mul(C, x, NUMBER(2.30258509299404568402))))
+KERNEL(log1p)
+FUNCTION(log1p, real, "x", "log(1 + x), exact for small x.",
+         nx_div(C, g, nx_add(C, x, NUMBER(1))))
+
+
+/*
+** Circular and hyperbolic functions and their inverses.
+*/
+KERNEL(sin)
+FUNCTION(sin, real, "x", "Sine of x in radians.",
+         nx_mul(C, g, nx_cos(C, x)))
+KERNEL(cos)
+FUNCTION(cos, real, "x", "Cosine of x in radians.",
+         nx_neg(C, nx_mul(C, g, nx_sin(C, x))))
+FORMULA(tan, tan(x))
+FUNCTION(tan, real, "y", "Tangent of x in radians.",
+         nx_mul(C, g, nx_add(C, nx_square(C, y), NUMBER(1))))
+
+/* 1 - x^2, and the roots that inverse functions have in common */
+static nx_tensor *one_minus_square (nx_ctx *C, nx_tensor *x) {
+  return nx_sub(C, NUMBER(1), nx_square(C, x));
+}
+
+static nx_tensor *one_plus_square (nx_ctx *C, nx_tensor *x) {
+  return nx_add(C, nx_square(C, x), NUMBER(1));
+}
+
+FORMULA(asin, asin(x))
+FUNCTION(asin, real, "x", "Angle in radians whose sine is x.",
+         nx_mul(C, g, nx_rsqrt(C, one_minus_square(C, x))))
+FORMULA(acos, acos(x))
+FUNCTION(acos, real, "x", "Angle in radians whose cosine is x.",
+         nx_neg(C, nx_mul(C, g, nx_rsqrt(C, one_minus_square(C, x)))))
+FORMULA(atan, atan(x))
+FUNCTION(atan, real, "x", "Angle in radians whose tangent is x.",
+         nx_div(C, g, one_plus_square(C, x)))
+FORMULA(sinh, sinh(x))
+FUNCTION(sinh, real, "x", "Hyperbolic sine.", nx_mul(C, g, nx_cosh(C, x)))
+FORMULA(cosh, cosh(x))
+FUNCTION(cosh, real, "x", "Hyperbolic cosine.", nx_mul(C, g, nx_sinh(C, x)))
+FORMULA(asinh, asinh(x))
+FUNCTION(asinh, real, "x", "Number whose hyperbolic sine is x.",
+         nx_mul(C, g, nx_rsqrt(C, one_plus_square(C, x))))
+FORMULA(acosh, acosh(x))
+FUNCTION(acosh, real, "x", "Number whose hyperbolic cosine is x.",
+         nx_mul(C, g, nx_rsqrt(C, nx_sub(C, nx_square(C, x), NUMBER(1)))))
+FORMULA(atanh, atanh(x))
+FUNCTION(atanh, real, "x", "Number whose hyperbolic tangent is x.",
+         nx_div(C, g, one_minus_square(C, x)))
+
+
+/*
+** Functions of statistics. erf' = 2 / sqrt(pi) e^-x^2; the inverse of erf
+** has the derivative sqrt(pi) / 2 e^y^2.
+*/
+static nx_tensor *bell (nx_ctx *C, nx_tensor *x, double factor, int sign) {
+  nx_tensor *z = nx_square(C, x);
+  if (sign < 0) z = nx_neg(C, z);
+  return nx_mul(C, nx_exp(C, z), NUMBER(factor));
+}
+
+KERNEL(erf)
+FUNCTION(erf, real, "x", "The error function.",
+         nx_mul(C, g, bell(C, x, 1.12837916709551257390, -1)))
+FORMULA(erfc, erfc(x))
+FUNCTION(erfc, real, "x", "1 - erf(x), exact for large x.",
+         nx_mul(C, g, bell(C, x, -1.12837916709551257390, -1)))
+
+/*
+** The inverse of erf: a guess good to 0.2 % (Winitzki, "A handy
+** approximation for the error function and its inverse", 2008), then
+** Halley's steps, each of which triples the digits.
+*/
+static double erfinv (double x) {
+  const double k = 0.147;
+  double a = fabs(x), l, h, y;
+  if (!(a < 1)) return a == 1 ? x * INFINITY : NAN;
+  l = log((1 - a) * (1 + a));
+  h = 2 / (PI * k) + l / 2;
+  y = sqrt(sqrt(h * h - l / k) - h);
+  for (int i = 0; i < 4; i++) {
+    double error = a > 0.5 ? (1 - a) - erfc(y) : erf(y) - a;
+    double step = error * 0.88622692545275801365 * exp(y * y);
+    y -= step / (1 + y * step);
+  }
+  return x < 0 ? -y : y;
+}
+
+FORMULA(erfinv, erfinv(x))
+FUNCTION(erfinv, real, "y", "Number whose erf is x.",
+         nx_mul(C, g, bell(C, y, 0.88622692545275801365, 1)))
+
+
+/*
+** Derivatives of log gamma: the first by recurrence up to 10 and then
+** Bernoulli's asymptotic series, below 1/2 by reflection (Abramowitz and
+** Stegun 6.3.5, 6.3.18, 6.3.7); the second in the same way (6.4.6, 6.4.12,
+** 6.4.7).
+*/
+static double digamma (double x) {
+  double y = 0, z;
+  if (x == 0) return -copysign(INFINITY, x);
+  if (x < 0.5) {
+    if (x == floor(x)) return NAN;
+    return digamma(1 - x) - PI / tan(PI * (x - floor(x)));
+  }
+  for (; x < 10; x++) y -= 1 / x;
+  z = 1 / (x * x);
+  return y + log(x) - 0.5 / x -
+         z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z *
+              (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
+}
+
+static double trigamma (double x) {
+  double y = 0, z;
+  if (x < 0.5) {
+    double s = sin(PI * (x - floor(x)));
+    return PI * PI / (s * s) - trigamma(1 - x);
+  }
+  for (; x < 10; x++) y += 1 / (x * x);
+  z = 1 / (x * x);
+  return y + 1 / x + z / 2 +
+         z / x * (1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z *
+                  (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730)))));
+}
+
+FORMULA(lgamma, lgamma(x))
+FUNCTION(lgamma, real, "x", "Logarithm of |gamma(x)|.",
+         nx_mul(C, g, nx_digamma(C, x)))
+FORMULA(digamma, digamma(x))
+FUNCTION(digamma, real, "x", "Derivative of lgamma.",
+         nx_mul(C, g, nx_trigamma(C, x)))
+
+FORMULA(trigamma, trigamma(x))
+static int trigamma_forward (nx_ctx *C, nx_node *n) {
+  return nx_map_node(C, n, trigamma_map(C, n->in[0]->dtype), NULL);
+}
+
+const nx_op nx_op_trigamma = {
+  .name = "trigamma", .doc = "Second derivative of lgamma; itself without.",
+  .inputs = "x", .outputs = "y", .flags = NX_INPLACE | NX_NOGRAD,
+  .shape = nx_real_shape, .forward = trigamma_forward
 };
 
-/* One pass over gy and y (or x). */
-static int fused_pass (nx_ctx *C, nx_map_fn *f, nx_tensor *gy, nx_tensor *y,
-                       nx_tensor **gx) {
-  nx_tensor *in[2];
-  in[0] = gy;
-  in[1] = y;
-  gx[0] = nx_new_like(C, gy);
-  if (gx[0] == NULL) return nx_status(C);
-  return nx_map(C, f, NULL, gx[0], 2, in);
-}
-
-#define FUSED(id, kernel) \
-static int id##_fused (nx_ctx *C, nx_node *n, nx_tensor **gy, \
-                       nx_tensor **gx) { \
-  return fused_pass(C, nx_kernels_for(C, gy[0]->dtype)->kernel, gy[0], \
-                    n->out[0], gx); \
+OPFN nx_tensor *nx_trigamma (nx_ctx *C, nx_tensor *x) {
+  return nx_apply(C, &nx_op_trigamma, NULL, 1, &x);
 }
 
 
-/* gx = -gy */
-static int neg_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
-  (void)n;
-  gx[0] = nx_neg(C, gy[0]);
-  return nx_status(C);
-}
-#define neg_fused NULL
-UNARY(neg, whole, NULL, "-x.")
-
-OPFN nx_tensor *nx_neg (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_neg, NULL, 1, &x);
+/* sin(pi x) / (pi x); near 0 as 1 - (pi x)^2 / 6 */
+static double sinc (double x) {
+  double a = PI * x;
+  return fabs(a) < 1e-4 ? 1 - a * a / 6 : sin(a) / a;
 }
 
-
-/* gx = gy e^x */
-static int exp_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
-  gx[0] = nx_mul(C, gy[0], n->out[0]);
-  return nx_status(C);
-}
-#define exp_fused NULL
-UNARY(exp, real, "y", "e to the power of x.")
-
-OPFN nx_tensor *nx_exp (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_exp, NULL, 1, &x);
+/* (cos(pi x) - y) / x; near 0 as -pi^2 x / 3 */
+static nx_tensor *sinc_slope (nx_ctx *C, nx_tensor *x, nx_tensor *y) {
+  nx_tensor *far = nx_gt(C, nx_abs(C, x), NUMBER(1e-4));
+  nx_tensor *safe = nx_where(C, far, x, NUMBER(1));
+  nx_tensor *c = nx_cos(C, nx_mul(C, x, NUMBER(PI)));
+  return nx_where(C, far, nx_div(C, nx_sub(C, c, y), safe),
+                  nx_mul(C, x, NUMBER(-PI * PI / 3)));
 }
 
-
-/* gx = gy / x */
-static int log_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
-  gx[0] = nx_div(C, gy[0], n->in[0]);
-  return nx_status(C);
-}
-#define log_fused NULL
-UNARY(log, real, "x", "Natural logarithm; NaN below 0.")
-
-OPFN nx_tensor *nx_log (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_log, NULL, 1, &x);
-}
-
-
-/* gx = gy / (2 sqrt(x)) */
-static int sqrt_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                      nx_tensor **gx) {
-  gx[0] = nx_div(C, nx_mul(C, gy[0], nx_from_number(C, 0.5)), n->out[0]);
-  return nx_status(C);
-}
-#define sqrt_fused NULL
-UNARY(sqrt, real, "y", "Square root; NaN below 0.")
-
-OPFN nx_tensor *nx_sqrt (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_sqrt, NULL, 1, &x);
-}
-
-
-/* gx = gy where y > 0, else 0 (at 0 itself by convention) */
-static int relu_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                      nx_tensor **gx) {
-  nx_tensor *mask = nx_gt(C, n->out[0], nx_from_number(C, 0));
-  gx[0] = nx_mul(C, gy[0], nx_to(C, mask, gy[0]->dtype));
-  return nx_status(C);
-}
-FUSED(relu, relu_grad)
-UNARY(relu, whole, "y", "The larger of x and 0.")
-
-OPFN nx_tensor *nx_relu (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_relu, NULL, 1, &x);
-}
-
-
-/* gx = gy (1 - y^2) */
-static int tanh_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                      nx_tensor **gx) {
-  nx_tensor *y = n->out[0];
-  gx[0] = nx_mul(C, gy[0], nx_sub(C, nx_from_number(C, 1), nx_mul(C, y, y)));
-  return nx_status(C);
-}
-FUSED(tanh, tanh_grad)
-UNARY(tanh, real, "y", "Hyperbolic tangent.")
-
-OPFN nx_tensor *nx_tanh (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_tanh, NULL, 1, &x);
-}
-
-
-/* gx = gy y (1 - y) */
-static int sigmoid_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                         nx_tensor **gx) {
-  nx_tensor *y = n->out[0];
-  nx_tensor *d = nx_mul(C, y, nx_sub(C, nx_from_number(C, 1), y));
-  gx[0] = nx_mul(C, gy[0], d);
-  return nx_status(C);
-}
-FUSED(sigmoid, sigmoid_grad)
-UNARY(sigmoid, real, "y", "1 / (1 + e^-x).")
-
-OPFN nx_tensor *nx_sigmoid (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_sigmoid, NULL, 1, &x);
-}
-
-
-/* gx = gy (y + 1) */
-static int expm1_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
-                       nx_tensor **gx) {
-  gx[0] = nx_mul(C, gy[0], nx_add(C, n->out[0], nx_from_number(C, 1)));
-  return nx_status(C);
-}
-#define expm1_fused NULL
-PLAIN(expm1, real, "y", "e^x - 1, exact for small x.", expm1(x))
+FORMULA(sinc, sinc(x))
+FUNCTION(sinc, real, "x y", "sin(pi x) / (pi x), and 1 at 0.",
+         nx_mul(C, g, sinc_slope(C, x, y)))

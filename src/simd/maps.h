@@ -174,7 +174,7 @@ MAP1(hardswish, vmul(a, vmul(vmin(vset(6), vmax(vset(0), vadd(a, vset(3)))),
                              vset((T)1 / (T)6))))
 MAP2(hardswish_grad,
      WHERE(vlt(b, vset(-3)), vset(0),
-           WHERE(vle(b, vset(3)),
+           WHERE(vlt(b, vset(3)),
                  vmul(a, vfma(b, vset((T)1 / (T)3), vset((T)0.5))), a)))
 MAP1(hardsigmoid, vmin(vset(1), vmax(vset(0), vfma(a, vset((T)1 / (T)6),
                                                    vset((T)0.5)))))

@@ -78,3 +78,30 @@ nx_tensor *nx_view_shape (nx_ctx *C, nx_tensor *t, int ndim,
   }
   return v;
 }
+
+
+nx_tensor *nx_view_permute (nx_ctx *C, nx_tensor *t, const int64_t *order) {
+  nx_tensor *v = nx_alias(C, t);
+  if (v == NULL) return NULL;
+  for (int i = 0; i < t->ndim; i++) {
+    v->shape[i] = t->shape[order[i]];
+    v->stride[i] = t->stride[order[i]];
+  }
+  return v;
+}
+
+
+/*
+** Insertion sort, stable: equal strides (of size 1, mostly) stay in order.
+*/
+nx_tensor *nx_view_sorted (nx_ctx *C, nx_tensor *t, int *order) {
+  int64_t by[NEAP_MAXDIM];
+  for (int d = 0; d < t->ndim; d++) {
+    int i = d;
+    for (; i > 0 && t->stride[by[i - 1]] < t->stride[d]; i--)
+      by[i] = by[i - 1];
+    by[i] = d;
+  }
+  for (int d = 0; d < t->ndim; d++) order[d] = (int)by[d];
+  return nx_view_permute(C, t, by);
+}

@@ -13,6 +13,10 @@ nx_tensor *nx_view_part (nx_ctx *C, nx_tensor *t, int dim, int64_t start,
 nx_tensor *nx_view_expand (nx_ctx *C, nx_tensor *t, int ndim,
                            const int64_t *shape);
 
+nx_tensor *nx_view_permute (nx_ctx *C, nx_tensor *t, const int64_t *order);
+/* Dimensions by falling stride; 'order' receives which they were. */
+nx_tensor *nx_view_sorted (nx_ctx *C, nx_tensor *t, int *order);
+
 /* The same elements in row order as another shape; NULL, without an
    error, if strides cannot say it. */
 nx_tensor *nx_view_shape (nx_ctx *C, nx_tensor *t, int ndim,

@@ -302,7 +302,9 @@ nx_tensor *nx_dense (nx_ctx *C, nx_tensor *t) {
 
 nx_tensor *nx_typed (nx_ctx *C, nx_tensor *t, int dtype) {
   nx_tensor *d;
-  if (t->dtype == dtype) return t;
+  if (t == NULL) return NULL;
+  if (t->dtype == dtype)         /* no longer a bare number */
+    return t->flags & NX_IS_NUMBER_FLAG ? nx_alias(C, t) : t;
   d = nx_new(C, dtype, t->ndim, t->shape);
   return d && nx_copy(C, d, t) == 0 ? d : NULL;
 }
