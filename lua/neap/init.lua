@@ -77,8 +77,9 @@ function neap.is_tensor(value)
   return getmetatable(value) == handle_meta.__metatable
 end
 
--- Lua calls this with its operand twice.
+-- Lua calls these with their operand twice.
 handle_meta.__unm = function(x) return x:neg() end
+handle_meta.__bnot = function(x) return x:bitwise_not() end
 
 -- for i, row in pairs(x), for row in x:rows()
 local function next_row(x, i)
@@ -110,6 +111,7 @@ function neap.save(path, tensors, metadata)
   neap._save(path, names, values, keys, texts)
 end
 
+require "neap.tensor"
 require "neap.module"
 require "neap.optimizer"
 require "neap.check"

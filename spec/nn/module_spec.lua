@@ -239,8 +239,16 @@ describe("every layer", function()
     ModuleList = {},
     Module = {},
     MSELoss = {nn.MSELoss, {{4, 3}, {4, 3}}},
-    CrossEntropyLoss = {nn.CrossEntropyLoss, {{4, 3}, "labels"}}
+    CrossEntropyLoss = {nn.CrossEntropyLoss, {{4, 3}, "labels"}},
+    GLU = {nn.GLU, {{4, 6}}}, PReLU = {nn.PReLU, {{4, 3}}},
+    Threshold = {function() return nn.Threshold(0.1, 20) end, {{4, 3}}}
   }
+  for _, name in ipairs{"SiLU", "GELU", "Mish", "ELU", "CELU", "SELU",
+                        "ReLU6", "LeakyReLU", "Hardtanh", "Hardswish",
+                        "Hardsigmoid", "Hardshrink", "Softshrink",
+                        "Softplus", "Softsign", "Tanhshrink", "LogSigmoid"} do
+    samples[name] = {nn[name], {{4, 3}}}
+  end
 
   -- The gradient of each parameter against differences of the loss.
   local function check_parameters(net, inputs)

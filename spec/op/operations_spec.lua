@@ -1,5 +1,6 @@
 local neap = require "neap"
 local check = require "spec.support.check"
+local misuse = require "spec.op.misuse"
 local samples = require "spec.op.samples"
 
 describe("operations", function()
@@ -16,22 +17,20 @@ describe("operations", function()
       end)
 
       for i, sample in ipairs(samples[op.name] or {}) do
-        it(("is right on sample %d: gradients, types, strides, every " ..
+        it(("is right on sample %d: gradients, types, layouts, every " ..
             "instruction set"):format(i), function()
-          check.sample(sample[1], sample[2], sample[3])
+          check.op(sample[1], sample[2], sample[3])
         end)
       end
 
-      if op.inputs ~= "" and not op.inner then
-        it("refuses an unknown option by name", function()
-          local f = op.initialiser and neap.nn.init[op.name .. "_"]
-                    or neap[op.name]
-          local first = op.inputs:find "*" and {neap.ones(2, 2)}
-                        or neap.ones(2, 2)
-          local ok, why = pcall(f, first, {nonsense = 1})
-          assert.is_false(ok)
-          assert.matches(op.name .. ": no option 'nonsense'", why, 1, true)
-        end)
+      if not op.inner then
+        for name, case in pairs(misuse.of(op)) do
+          it("says " .. name, function()
+            local why = check.message(case[1])
+            assert.matches(op.name .. "_?: ", why)
+            assert.is_truthy(why:find(case[2], 1, true), why)
+          end)
+        end
       end
 
       if op.inplace and not op.initialiser and not op.inner then
@@ -47,6 +46,9 @@ describe("operations", function()
                 local same = y[op.name .. "_"](y)
                 assert.is_true(rawequal(same, y))
                 check.near(expected, y, 0, 0)
+                local z = x:clone()
+                neap.no_grad(neap[op.name], x, {out = z})
+                check.near(expected, z, 0, 0)
               end
             end
           end
@@ -61,6 +63,13 @@ describe("operations", function()
     assert.same(expected, x:softmax(2):totable())
     assert.same(expected, x:softmax{dim = 2}:totable())
     assert.same(expected, neap.nn.functional.softmax(x, 2):totable())
+  end)
+
+  it("were checked in more than 20,000 cases", function()
+    print(("\n%d cases of operations: layouts, types, instruction sets")
+          :format(check.cases))
+    local most = check.cases * 3 / #check.cpus     -- on a machine with three
+    assert.is_true(most >= 20000, ("only %d"):format(check.cases))
   end)
 
 end)

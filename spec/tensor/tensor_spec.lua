@@ -170,6 +170,6 @@ describe("max and argmax", function()
   end)
   it("have none among nothing", function()
     assert.has_error(function() neap.zeros(0):max() end,
-      "max: there is no largest among no elements (x is 0)")
+      "max: there is no largest or smallest among no elements (x is 0)")
   end)
 end)

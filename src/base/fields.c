@@ -264,6 +264,7 @@ static void get_whole (nx_ctx *C, const nx_field *f, int64_t i,
 static void get_enum (const nx_field *f, int at, nx_value *v) {
   static const char *const none = "?";
   const char *p = f->names;
+  if (at < 0) return;            /* not given */
   for (; at > 0; at--) {
     p += strcspn(p, " ");
     p += *p != '\0';

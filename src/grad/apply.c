@@ -255,16 +255,21 @@ static int compute (nx_ctx *C, nx_node *n) {
 
 /*
 ** Random operations take their part of the context's stream, unless the
-** caller gave one.
+** caller gave one: a counter for each element of the result, or of the
+** input, where that has more.
 */
 static void draw (nx_ctx *C, const nx_node *n) {
   const nx_field *f = n->op->fields;
   nx_draw *d;
+  int64_t most;
   while (f->kind != NX_KIND_DRAW) f++;
   d = (nx_draw *)((char *)n->a + f->offset);
-  if (n->out[0] && d->counter == NX_NOT_DRAWN &&
+  if (n->out[0] == NULL) return;
+  most = n->out[0]->len;
+  if (n->nin > 0 && n->in[0] && n->in[0]->len > most) most = n->in[0]->len;
+  if (d->counter == NX_NOT_DRAWN &&
       (n->inplace || n->into || n->out[0]->store == NULL))    /* else y is x */
-    *d = nx_reserve(&C->random, (uint64_t)n->out[0]->len);
+    *d = nx_reserve(&C->random, (uint64_t)most);
 }
 
 

@@ -134,8 +134,8 @@ static int m_options (lua_State *L) {
   if (m->layer->flags & NX_FOREIGN) return 1;
   lua_newtable(L);
   lua_newtable(L);
-  for (const nx_field *f = m->layer->fields; f && f->name; f++) {
-    nl_pushfield(L, S, f, m);
+  for (const nx_field *f = nx_layer_fields(m->layer); f && f->name; f++) {
+    nl_pushfield(L, S, f, nx_module_args(m));
     lua_setfield(L, f->kind == NX_KIND_TENSOR ? -2 : -3, f->name);
   }
   return 3;

@@ -353,7 +353,7 @@ static int set_number (lua_State *L, nx_tensor *t, const place *p) {
 static nx_tensor *value_at (lua_State *L, nl_state *S, int i) {
   nx_tensor *v = nl_totensor(L, S, i);
   if (v) return v;
-  if (lua_isboolean(L, i)) return nx_from_integer(S->C, lua_toboolean(L, i));
+  if (lua_isboolean(L, i)) return nx_from_boolean(S->C, lua_toboolean(L, i));
   if (lua_type(L, i) != LUA_TNUMBER)
     nl_error(L, S, "a tensor or a number can be assigned, not %s",
              luaL_typename(L, i));

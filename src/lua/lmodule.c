@@ -131,8 +131,8 @@ static int push_field (lua_State *L, nl_state *S, const char *key) {
     lua_pushboolean(L, m->training);
     return 1;
   }
-  if ((f = nx_field_find(m->layer->fields, key)) != NULL) {
-    nl_pushfield(L, S, f, m);
+  if ((f = nx_field_find(nx_layer_fields(m->layer), key)) != NULL) {
+    nl_pushfield(L, S, f, nx_module_args(m));
     return 1;
   }
   return 0;
@@ -270,7 +270,7 @@ static void set_layer_field (lua_State *L, nl_state *S, nx_module *m,
   nx_tensor *t = nl_totensor(L, S, 3);
   if (f->kind != NX_KIND_TENSOR) {
     if (t) nl_error(L, S, "%s was made without %s", m->class_name, f->name);
-    nl_setfield(L, S, m->class_name, f, m, 3);
+    nl_setfield(L, S, m->class_name, f, nx_module_args(m), 3);
     return;
   }
   if (t == NULL) nl_error(L, S, "%s.%s must be a tensor", m->class_name,
@@ -302,7 +302,7 @@ static int m_newindex (lua_State *L) {
                     lua_tointeger(L, 2), luaL_typename(L, 3));
   else if (strcmp(name, "training") == 0)
     m->training = lua_toboolean(L, 3);
-  else if ((f = nx_field_find(m->layer->fields, name)) != NULL)
+  else if ((f = nx_field_find(nx_layer_fields(m->layer), name)) != NULL)
     set_layer_field(L, S, m, f);
   else if (t && (t->flags & NX_LEARNED))
     nl_setslot(L, S, 1, NX_SLOT_PARAMETER, name, 3);
@@ -360,7 +360,8 @@ static int c_init (lua_State *L) {
       add_children(L, S, 1, list);
     }
   }
-  else nl_readfields(L, S, m->class_name, layer->fields, m, 2);
+  else nl_readfields(L, S, m->class_name, nx_layer_fields(layer),
+                     nx_module_args(m), 2);
   nx_module_init(S->C, m);
   nl_check(L, S);
   m->ready = 1;
@@ -437,10 +438,11 @@ static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
       lua_pushnil(L);
       while (lua_next(L, i)) {
         int at = lua_type(L, -2) == LUA_TSTRING
-                 ? nx_names_find(m->layer->inputs, lua_tostring(L, -2)) : -1;
+                 ? nx_names_find(nx_layer_inputs(m->layer),
+                                 lua_tostring(L, -2)) : -1;
         if (at < 0)
           nl_error(L, S, "%s: a call takes %s", m->class_name,
-                   m->layer->inputs);
+                   nx_layer_inputs(m->layer));
         in[at] = nl_checktensor(L, S, lua_gettop(L));
         if (at >= n) n = at + 1;
         lua_pop(L, 1);
@@ -538,7 +540,7 @@ static void new_class (lua_State *L, nl_state *S, const nx_layer *layer,
   lua_setfield(L, -2, "_layer");
   lua_pushstring(L, layer->name);
   lua_setfield(L, -2, "_name");
-  lua_pushstring(L, layer->doc);
+  lua_pushstring(L, nx_layer_doc(layer));
   lua_setfield(L, -2, "_doc");
   if (!(layer->flags & NX_FOREIGN)) nl_setfuncs(L, S, own);
   lua_newtable(L);                        /* of the class */

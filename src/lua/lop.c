@@ -52,7 +52,7 @@ static nx_tensor *to_input (lua_State *L, nl_state *S, const opcall *c,
       return lua_isinteger(L, i)
              ? nx_from_integer(S->C, lua_tointeger(L, i))
              : nx_from_number(S->C, lua_tonumber(L, i));
-    case LUA_TBOOLEAN: return nx_from_integer(S->C, lua_toboolean(L, i));
+    case LUA_TBOOLEAN: return nx_from_boolean(S->C, lua_toboolean(L, i));
     default:
       nl_error(L, S, "%s: %s must be a tensor or a number, not %s",
                  c->info->op->name,
@@ -198,7 +198,19 @@ static void read_table (lua_State *L, nl_state *S, opcall *c,
 }
 
 
-/* sizes may be given one by one: zeros(2, 3) */
+/*
+** Sizes and dimensions may be given one by one, zeros(2, 3), where nothing
+** that follows could take a number.
+*/
+static int takes_rest (const opinfo *info, int at) {
+  const item *it = &info->items[at], *next = it + 1;
+  if (it->field == NULL || (it->field->kind != NX_KIND_INTS &&
+                            it->field->kind != NX_KIND_DIMS)) return 0;
+  if (at + 1 == info->nitems) return 1;
+  return next->field && (next->field->kind == NX_KIND_BOOL ||
+                         next->field->kind == NX_KIND_ENUM);
+}
+
 static int read_sizes (lua_State *L, nl_state *S, opcall *c,
                        const nx_field *f, int i, int top) {
   nx_value v;
@@ -238,7 +250,7 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
       top++;
     }
     else if (it->field == NULL) set_input(L, S, c, it->input, i++);
-    else if (it->field->kind == NX_KIND_INTS && lua_isinteger(L, i))
+    else if (lua_isinteger(L, i) && takes_rest(info, next - 1))
       i = read_sizes(L, S, c, it->field, i, top);
     else nl_setfield(L, S, info->op->name, it->field, c->args.bytes, i++);
   }

@@ -133,87 +133,10 @@ static int n_set_rng_state (lua_State *L) {
 }
 
 
-/* options {generator = g, dtype = name} of the table at 'i' */
-static nx_generator *random_options (lua_State *L, nl_state *S,
-                                     const char *who, int i, int *dtype) {
-  nl_generator *own;
-  nl_onlykeys(L, S, who, i, "generator dtype");
-  if (lua_getfield(L, i, "dtype") != LUA_TNIL) {
-    *dtype = lua_isstring(L, -1) ? nx_dtype_named(lua_tostring(L, -1)) : -1;
-    if (*dtype < 0) nl_error(L, S, "%s: there is no such dtype", who);
-  }
-  if (lua_getfield(L, i, "generator") == LUA_TNIL) return &S->C->random;
-  own = nl_togenerator(L, S, -1);
-  if (own == NULL)
-    nl_error(L, S, "%s: generator must come from neap.generator", who);
-  return &own->g;
-}
-
-
-/*
-** randperm(n, options): 1 .. n in random order (Fisher and Yates).
-*/
-static int n_randperm (lua_State *L) {
-  nl_state *S = nl_S(L);
-  size_t mark = S->mark;
-  int64_t n = luaL_checkinteger(L, 1), *v;
-  int dtype = NEAP_I64;
-  nx_generator *g = &S->C->random;
-  nl_tensor *h;
-  nx_tensor *t;
-  if (n < 0) return nl_error(L, S, "randperm: n is negative");
-  if (lua_istable(L, 2)) g = random_options(L, S, "randperm", 2, &dtype);
-  h = nl_newhandle(L, S);
-  t = nx_new(S->C, NEAP_I64, 1, &n);
-  nl_check(L, S);
-  v = (int64_t *)t->data;
-  for (int64_t i = 0; i < n; i++) v[i] = i + 1;
-  for (int64_t i = n - 1; i > 0; i--) {
-    int64_t j = (int64_t)(nx_random_number(g) * (double)(i + 1)), x = v[i];
-    v[i] = v[j];
-    v[j] = x;
-  }
-  return nl_result(L, S, h, nx_typed(S->C, t, dtype), mark);
-}
-
-
-/* randint(low, high, sizes, options): int64, both ends included */
-static int n_randint (lua_State *L) {
-  nl_state *S = nl_S(L);
-  size_t mark = S->mark;
-  int64_t low = luaL_checkinteger(L, 1), high = luaL_checkinteger(L, 2);
-  int dtype = NEAP_I64;
-  nx_generator *g = &S->C->random;
-  nl_tensor *h;
-  nx_value v;
-  nx_tensor *t;
-  if (low > high || (uint64_t)high - (uint64_t)low > (uint64_t)1 << 53)
-    return nl_error(L, S, "randint: from %I to %I is empty or too large",
-                    low, high);
-  nl_value(L, S, 3, &v);
-  if (v.tag == NX_IS_INT) {
-    v.n = 1;
-    v.whole[0] = v.i;
-  }
-  else if (v.tag != NX_IS_INTS)
-    return nl_error(L, S, "randint: sizes must be a list of integers");
-  if (lua_istable(L, 4)) g = random_options(L, S, "randint", 4, &dtype);
-  else if (lua_istable(L, 3))
-    g = random_options(L, S, "randint", 3, &dtype);
-  h = nl_newhandle(L, S);
-  t = nx_new(S->C, NEAP_I64, v.n, v.whole);
-  nl_check(L, S);
-  for (int64_t i = 0; i < t->len; i++)
-    ((int64_t *)t->data)[i] = low + (int64_t)
-      (nx_random_number(g) * ((double)(high - low) + 1));
-  return nl_result(L, S, h, nx_typed(S->C, t, dtype), mark);
-}
-
-
 static const luaL_Reg functions[] = {
   {"generator", n_generator}, {"manual_seed", n_manual_seed},
   {"get_rng_state", n_get_rng_state}, {"set_rng_state", n_set_rng_state},
-  {"randperm", n_randperm}, {"randint", n_randint}, {NULL, NULL}
+  {NULL, NULL}
 };
 
 static const luaL_Reg methods[] = {

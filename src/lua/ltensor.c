@@ -467,6 +467,24 @@ static int property (lua_State *L, nl_state *S, nx_tensor *t,
   return 1;
 }
 
+/* x.T, x.mT: dimensions in reverse, the last two exchanged */
+static int transposed (lua_State *L, nl_state *S, nx_tensor *t,
+                       const char *name) {
+  size_t mark = S->mark;
+  nx_ints order = {t->ndim, {0}};
+  nl_tensor *h;
+  int matrix = *name == 'm';
+  if (strcmp(matrix ? name + 1 : name, "T") != 0) return 0;
+  if (matrix && t->ndim < 2)
+    return nl_error(L, S, "mT: the tensor has %d dimensions, expected two or "
+                    "more", t->ndim);
+  for (int d = 0; d < t->ndim; d++)
+    order.v[d] = !matrix ? t->ndim - 1 - d
+               : d < t->ndim - 2 ? d : 2 * t->ndim - 3 - d;
+  h = nl_newhandle(L, S);
+  return nl_result(L, S, h, nx_permute(S->C, t, order), mark);
+}
+
 static int t_index (lua_State *L) {
   nl_state *S = nl_S(L);
   if (lua_type(L, 2) == LUA_TSTRING) {
@@ -474,7 +492,8 @@ static int t_index (lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
     t = nl_checktensor(L, S, 1);
-    if (property(L, S, t, lua_tostring(L, 2))) return 1;
+    if (property(L, S, t, lua_tostring(L, 2)) ||
+        transposed(L, S, t, lua_tostring(L, 2))) return 1;
     return nl_error(L, S, "a tensor has no field '%s'", lua_tostring(L, 2));
   }
   return nl_index(L, S);
@@ -564,7 +583,11 @@ void nl_open_tensor (lua_State *L, nl_state *S) {
 /* After the operations: what replaces or completes them. */
 void nl_finish_tensor (lua_State *L, nl_state *S) {
   static const char *const operators[][2] = {
-    {"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"}, {"__div", "div"}
+    {"__add", "add"}, {"__sub", "sub"}, {"__mul", "mul"}, {"__div", "div"},
+    {"__idiv", "floor_divide"}, {"__mod", "remainder"}, {"__pow", "pow"},
+    {"__band", "bitwise_and"}, {"__bor", "bitwise_or"},
+    {"__bxor", "bitwise_xor"}, {"__shl", "bitwise_left_shift"},
+    {"__shr", "bitwise_right_shift"}
   };
   static const luaL_Reg to[] = {{"to", t_to}, {NULL, NULL}};
   lua_getfield(L, -1, "Tensor");

@@ -62,6 +62,8 @@ static void push_fields (lua_State *L, const nx_field *f) {
     lua_setfield(L, -2, "kind");
     lua_pushstring(L, item_text(f->doc));
     lua_setfield(L, -2, "doc");
+    lua_pushboolean(L, f->fallback == NX_REQUIRED);
+    lua_setfield(L, -2, "required");
     lua_rawseti(L, -2, ++n);
   }
 }
@@ -88,6 +90,8 @@ static int x_ops (lua_State *L) {
     lua_setfield(L, -2, "initialiser");
     lua_pushboolean(L, ((*p)->flags & NX_INNER) != 0);
     lua_setfield(L, -2, "inner");
+    lua_pushboolean(L, ((*p)->flags & NX_ANYTYPE) != 0);
+    lua_setfield(L, -2, "anytype");
     push_fields(L, (*p)->fields);
     lua_setfield(L, -2, "fields");
     lua_rawseti(L, -2, ++n);
@@ -103,9 +107,9 @@ static int x_layers (lua_State *L) {
     lua_newtable(L);
     lua_pushstring(L, (*p)->name);
     lua_setfield(L, -2, "name");
-    lua_pushstring(L, item_text((*p)->doc));
+    lua_pushstring(L, item_text(nx_layer_doc(*p)));
     lua_setfield(L, -2, "doc");
-    push_fields(L, (*p)->fields);
+    push_fields(L, nx_layer_fields(*p));
     lua_setfield(L, -2, "fields");
     lua_rawseti(L, -2, ++n);
   }

@@ -3,50 +3,72 @@
 */
 #include "nn/module.h"
 
-#define ACTIVATION(id, title, kind, text) \
-static nx_tensor *id##_layer_forward (nx_ctx *C, nx_module *m, \
-                                      nx_tensor *const *in) { \
-  (void)m; \
-  return nx_##id(C, in[0]); \
-} \
+/* An operation as it is, with its options; 'kind' is what a layer before it
+   can do in passing. */
+#define ACTIVATION(id, title, kind) \
 const nx_layer nx_layer_##id = { \
-  .name = title, .doc = text, .inputs = "x", .size = sizeof(nx_module), \
-  .forward = id##_layer_forward, .activation = kind \
+  .name = title, .op = &nx_op_##id, .activation = kind \
 };
 
-ACTIVATION(relu, "ReLU", NX_RELU, "The larger of x and 0.")
-ACTIVATION(tanh, "Tanh", NX_TANH, "Hyperbolic tangent.")
-ACTIVATION(sigmoid, "Sigmoid", NX_SIGMOID, "1 / (1 + e^-x).")
+ACTIVATION(relu, "ReLU", NX_RELU)
+ACTIVATION(tanh, "Tanh", NX_TANH)
+ACTIVATION(sigmoid, "Sigmoid", NX_SIGMOID)
+ACTIVATION(silu, "SiLU", NX_NONE)
+ACTIVATION(gelu, "GELU", NX_NONE)
+ACTIVATION(mish, "Mish", NX_NONE)
+ACTIVATION(elu, "ELU", NX_NONE)
+ACTIVATION(celu, "CELU", NX_NONE)
+ACTIVATION(selu, "SELU", NX_NONE)
+ACTIVATION(relu6, "ReLU6", NX_NONE)
+ACTIVATION(leaky_relu, "LeakyReLU", NX_NONE)
+ACTIVATION(hardtanh, "Hardtanh", NX_NONE)
+ACTIVATION(hardswish, "Hardswish", NX_NONE)
+ACTIVATION(hardsigmoid, "Hardsigmoid", NX_NONE)
+ACTIVATION(hardshrink, "Hardshrink", NX_NONE)
+ACTIVATION(softshrink, "Softshrink", NX_NONE)
+ACTIVATION(softplus, "Softplus", NX_NONE)
+ACTIVATION(softsign, "Softsign", NX_NONE)
+ACTIVATION(tanhshrink, "Tanhshrink", NX_NONE)
+ACTIVATION(threshold, "Threshold", NX_NONE)
+ACTIVATION(logsigmoid, "LogSigmoid", NX_NONE)
+ACTIVATION(glu, "GLU", NX_NONE)
+ACTIVATION(softmax, "Softmax", NX_NONE)
+ACTIVATION(log_softmax, "LogSoftmax", NX_NONE)
 
 
-typedef struct softmax_layer {
+/*
+** PReLU: a rectifier that learns its slopes below 0.
+*/
+typedef struct prelu {
   nx_module m;
-  int64_t dim;
-} softmax_layer;
+  int64_t num_parameters;
+  double init;
+  nx_tensor *weight;                   /* owned by 'm' */
+} prelu;
 
-static const nx_field softmax_layer_fields[] = {
-  NX_DIM(softmax_layer, dim, -1, "dimension whose elements belong together"),
+static const nx_field prelu_fields[] = {
+  NX_INT(prelu, num_parameters, 1, "1, or the number of channels"),
+  NX_NUMBER(prelu, init, 0.25, "slopes at the start"),
   NX_END
 };
 
-static nx_tensor *softmax_layer_forward (nx_ctx *C, nx_module *m,
-                                         nx_tensor *const *in) {
-  return nx_softmax(C, in[0], ((softmax_layer *)m)->dim);
+static int prelu_init (nx_ctx *C, nx_module *m) {
+  prelu *l = (prelu *)m;
+  if (l->num_parameters < 1)
+    return nx_fail(C, NEAP_EARG, "PReLU: num_parameters is %lld, expected 1 "
+                   "or more", (long long)l->num_parameters);
+  return nx_filled(C, m, "weight", &l->weight, 1, NEAP_F32, 1,
+                   &l->num_parameters, l->init);
 }
 
-const nx_layer nx_layer_softmax = {
-  .name = "Softmax", .doc = "e^x along a dimension, divided by its sum.",
-  .inputs = "x", .fields = softmax_layer_fields,
-  .size = sizeof(softmax_layer), .forward = softmax_layer_forward
-};
-
-static nx_tensor *log_softmax_layer_forward (nx_ctx *C, nx_module *m,
-                                             nx_tensor *const *in) {
-  return nx_log_softmax(C, in[0], ((softmax_layer *)m)->dim);
+static nx_tensor *prelu_forward (nx_ctx *C, nx_module *m,
+                                 nx_tensor *const *in) {
+  return nx_prelu(C, in[0], ((prelu *)m)->weight);
 }
 
-const nx_layer nx_layer_log_softmax = {
-  .name = "LogSoftmax", .doc = "Logarithm of softmax along a dimension.",
-  .inputs = "x", .fields = softmax_layer_fields,
-  .size = sizeof(softmax_layer), .forward = log_softmax_layer_forward
+const nx_layer nx_layer_prelu = {
+  .name = "PReLU",
+  .doc = "x above 0, a learned slope times x below (He et al. 2015).",
+  .inputs = "x", .fields = prelu_fields, .size = sizeof(prelu),
+  .init = prelu_init, .forward = prelu_forward
 };

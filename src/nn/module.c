@@ -17,23 +17,45 @@ const nx_layer *nx_layer_named (const char *name) {
 }
 
 
+const nx_field *nx_layer_fields (const nx_layer *l) {
+  return l->op ? l->op->fields : l->fields;
+}
+
+const char *nx_layer_doc (const nx_layer *l) {
+  return l->op ? l->op->doc : l->doc;
+}
+
+const char *nx_layer_inputs (const nx_layer *l) {
+  return l->op ? l->op->inputs : l->inputs;
+}
+
+static size_t layer_size (const nx_layer *l) {
+  return l->op ? sizeof(nx_module) + l->op->argsize : l->size;
+}
+
+void *nx_module_args (nx_module *m) {
+  return m->layer->op ? m + 1 : m;
+}
+
+
 nx_module *nx_module_new (nx_ctx *C, const nx_layer *layer) {
-  nx_module *m = nx_alloc(C, layer->size);
+  nx_module *m = nx_alloc(C, layer_size(layer));
   if (m == NULL) return NULL;
-  memset(m, 0, layer->size);
+  memset(m, 0, layer_size(layer));
   m->C = C;
   m->layer = layer;
   m->refs = 1;
   m->training = 1;
   snprintf(m->class_name, sizeof(m->class_name), "%s", layer->name);
-  nx_fields_default(C, layer->fields, m);
+  nx_fields_default(C, nx_layer_fields(layer), nx_module_args(m));
   return m;
 }
 
 
 int nx_module_init (nx_ctx *C, nx_module *m) {
   size_t mark = nx_push(C);
-  if (nx_fields_check(C, m->layer->name, m->layer->fields, m) == 0 &&
+  if (nx_fields_check(C, m->layer->name, nx_layer_fields(m->layer),
+                      nx_module_args(m)) == 0 &&
       m->layer->init)
     m->layer->init(C, m);
   nx_pop(C, mark, NULL);
@@ -62,7 +84,7 @@ void nx_module_unref (nx_module *m) {
     drop_child(m, &m->slots[i]);
   }
   nx_free(m->C, m->slots, (size_t)m->room * sizeof(*m->slots));
-  nx_free(m->C, m, m->layer->size);
+  nx_free(m->C, m, layer_size(m->layer));
 }
 
 
@@ -256,24 +278,34 @@ void nx_module_blame (nx_ctx *C, const nx_module *m) {
 
 #define MAXIN 8
 
+/* a layer that is just an operation; its options stay as they were given */
+static nx_tensor *apply_op (nx_ctx *C, nx_module *m, int n,
+                            nx_tensor *const *in) {
+  union { char bytes[640]; double d; int64_t i; void *p; } args;
+  memcpy(args.bytes, nx_module_args(m), m->layer->op->argsize);
+  return nx_apply(C, m->layer->op, args.bytes, n, in);
+}
+
+
 nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
                            nx_tensor *const *in) {
   const nx_layer *l = m->layer;
+  const char *inputs = nx_layer_inputs(l);
   nx_tensor *all[MAXIN] = {0}, *y;
-  int optional, list, n = nx_names_count(l->inputs, &optional, &list);
+  int optional, list, n = nx_names_count(inputs, &optional, &list);
   if (nx_status(C)) return NULL;
-  if (l->forward == NULL) {
+  if (l->forward == NULL && l->op == NULL) {
     nx_fail(C, NEAP_EUNSUP, "%s: this layer has no forward in C",
             m->class_name);
     return NULL;
   }
   if (nin > n || nin < n - optional) {
     nx_fail(C, NEAP_EARG, "%s: called with %d tensors, expected %s",
-            m->class_name, nin, l->inputs);
+            m->class_name, nin, inputs);
     return NULL;
   }
   for (int i = 0; i < nin; i++) all[i] = in[i];
-  y = l->forward(C, m, all);
+  y = l->op ? apply_op(C, m, n, all) : l->forward(C, m, all);
   if (y == NULL && !(l->flags & NX_CONTAINER)) nx_module_blame(C, m);
   return y;
 }

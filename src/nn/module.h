@@ -26,12 +26,20 @@ typedef struct nx_layer {
                              int activation);
   int activation;              /* what this layer is, if it is just that */
   unsigned flags;
+  /* a layer that is just an operation: its options, which follow the
+     module, and its description are the operation's; only 'name' is set */
+  const nx_op *op;
 } nx_layer;
 
 enum {
   NX_CONTAINER = 1,            /* its arguments are modules */
   NX_FOREIGN = 2               /* its forward is not in C */
 };
+
+/* What a layer says of itself, or its operation for it. */
+const nx_field *nx_layer_fields (const nx_layer *l);
+const char *nx_layer_doc (const nx_layer *l);
+const char *nx_layer_inputs (const nx_layer *l);
 
 extern const nx_layer *const nx_layers[];
 const nx_layer *nx_layer_named (const char *name);
@@ -68,6 +76,7 @@ struct nx_module {
 */
 nx_module *nx_module_new (nx_ctx *C, const nx_layer *layer);
 int nx_module_init (nx_ctx *C, nx_module *m);
+void *nx_module_args (nx_module *m);   /* the structure of its fields */
 nx_module *nx_module_ref (nx_module *m);
 void nx_module_unref (nx_module *m);
 

@@ -370,3 +370,71 @@ const nx_op nx_op_gelu = {
   .shape = nx_real_shape, .forward = gelu_forward, .grad = gelu_grad,
   .fused = gelu_fused
 };
+
+
+/*
+** prelu: leaky_relu with learned slopes: one, or one for each channel
+** (dimension 2).
+*/
+static int prelu_compose (nx_ctx *C, nx_node *n) {
+  nx_tensor *x = n->in[0], *w = n->in[1];
+  int64_t shape[NEAP_MAXDIM];
+  char xt[NX_SHAPE_TEXT], wt[NX_SHAPE_TEXT];
+  if (w->len != 1) {
+    int channel = x->ndim > 1;
+    if (x->ndim == 0 || x->shape[channel] != w->len)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "w is %s, expected one slope or "
+                        "one for each channel (x is %s)", nx_shape_of(w, wt),
+                        nx_shape_of(x, xt));
+    for (int d = 0; d < x->ndim; d++) shape[d] = d == channel ? w->len : 1;
+    w = nx_reshape(C, w, x->ndim, shape);
+  }
+  else w = nx_reshape(C, w, 0, NULL);
+  return nx_composed(C, n, PICK(ABOVE(x, 0), x, TIMES(w, x)));
+}
+
+const nx_op nx_op_prelu = {
+  .name = "prelu",
+  .doc = "x above 0, w x below, with a slope for each channel (He et al. "
+         "2015).",
+  .inputs = "x w", .outputs = "y", .compose = prelu_compose
+};
+
+OPFN nx_tensor *nx_prelu (nx_ctx *C, nx_tensor *x, nx_tensor *w) {
+  return nx_apply(C, &nx_op_prelu, NULL, 2, (nx_tensor *[]){x, w});
+}
+
+
+/*
+** glu: one half of a dimension, gated by the other.
+*/
+typedef struct glu_args { int64_t dim; } glu_args;
+
+static const nx_field glu_fields[] = {
+  NX_DIM(glu_args, dim, -1, "dimension to halve"),
+  NX_END
+};
+
+static int glu_compose (nx_ctx *C, nx_node *n) {
+  glu_args *a = n->a;
+  nx_tensor *x = n->in[0], *gate;
+  int64_t half;
+  char text[NX_SHAPE_TEXT];
+  if (nx_want_float(C, n, 0) || nx_dim(C, n->op->name, x, &a->dim))
+    return nx_status(C);
+  if (x->ndim == 0 || x->shape[a->dim] % 2)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s: dimension %lld cannot be "
+                      "halved", nx_shape_of(x, text),
+                      (long long)a->dim + C->base);
+  half = x->shape[a->dim] / 2;
+  gate = nx_sigmoid(C, nx_narrow(C, x, a->dim, half, half));
+  return nx_composed(C, n, TIMES(nx_narrow(C, x, a->dim, 0, half), gate));
+}
+
+const nx_op nx_op_glu = {
+  .name = "glu",
+  .doc = "The first half of a dimension times the sigmoid of the second "
+         "(Dauphin et al. 2016).",
+  .inputs = "x", .outputs = "y", .fields = glu_fields,
+  .argsize = sizeof(glu_args), .compose = glu_compose
+};

@@ -4,15 +4,12 @@
 #include <string.h>
 #include "ops.h"
 #include "op/broadcast.h"
-
-/* the names of neap.h's list, for an enum field */
-#define NEAP_X(id, name, bytes) name " "
-#define DTYPES NEAP_DTYPE_LIST(NEAP_X)
+#include "op/fill.h"
 
 typedef struct to_args { int dtype; } to_args;
 
 static const nx_field to_fields[] = {
-  NX_ENUM(to_args, dtype, DTYPES, NEAP_F32, "type of the result"),
+  NX_ENUM(to_args, dtype, NX_DTYPES, NEAP_F32, "type of the result"),
   NX_END
 };
 

@@ -148,21 +148,9 @@ static int extreme_shape (nx_ctx *C, nx_node *n) {
 
 
 /*
-** Gradients of results that are elements of x. Along a dimension the
-** element that was taken gets it; over all, equal ones share it (as
-** PyTorch does).
+** Along a dimension the element that was taken gets the gradient; over all,
+** equal ones share it (as PyTorch does).
 */
-static nx_tensor *to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
-                                 nx_tensor *g, const nx_ints *dims) {
-  nx_tensor *seen = nx_spread(C, x, dims, y), *mask, *count;
-  mask = nx_where(C, nx_eq(C, x, seen), nx_from_number(C, 1),
-                  nx_from_number(C, 0));
-  mask = mask ? nx_to(C, mask, x->dtype) : NULL;
-  count = mask ? nx_sum(C, mask, *dims, 1) : NULL;
-  g = nx_spread(C, x, dims, g);
-  return nx_mul(C, mask, nx_div(C, g, count));
-}
-
 static nx_tensor *to_its_place (nx_ctx *C, nx_tensor *x, nx_tensor *at,
                                 nx_tensor *g, int64_t dim, int64_t base) {
   int64_t kept[NEAP_MAXDIM];
@@ -180,7 +168,7 @@ static int extreme_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   extremum_args *a = n->a;
   nx_ints all = {-1, {0}};
   gx[0] = a->dim == NX_UNSET_INT
-          ? to_equal_ones(C, n->in[0], n->out[0], gy[0], &all)
+          ? nx_to_equal_ones(C, n->in[0], n->out[0], gy[0], &all)
           : to_its_place(C, n->in[0], n->out[1], gy[0], a->dim, a->base);
   return nx_status(C);
 }
@@ -258,7 +246,7 @@ static int amount_shape (nx_ctx *C, nx_node *n) {
 static int amount_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                         nx_tensor **gx) {
   nx_reduce_args *a = n->a;
-  gx[0] = to_equal_ones(C, n->in[0], n->out[0], gy[0], &a->dim);
+  gx[0] = nx_to_equal_ones(C, n->in[0], n->out[0], gy[0], &a->dim);
   return nx_status(C);
 }
 

@@ -59,6 +59,15 @@ nx_tensor *nx_spread (nx_ctx *C, const nx_tensor *x, const nx_ints *dims,
 }
 
 
+nx_tensor *nx_to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
+                             nx_tensor *g, const nx_ints *dims) {
+  nx_tensor *seen = nx_spread(C, x, dims, y), *mask, *count;
+  mask = nx_to(C, nx_eq(C, x, seen), x->dtype);
+  count = mask ? nx_sum(C, mask, *dims, 1) : NULL;
+  return nx_mul(C, mask, nx_div(C, nx_spread(C, x, dims, g), count));
+}
+
+
 /*
 ** Layouts.
 */

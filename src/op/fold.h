@@ -26,6 +26,10 @@ int64_t nx_reduced_count (const nx_tensor *x, const nx_tensor *y);
 /* A gradient of the result, seen in the shape of x (repeated). */
 nx_tensor *nx_spread (nx_ctx *C, const nx_tensor *x, const nx_ints *dims,
                       nx_tensor *g);
+/* The gradient of a result that is an element of x: shared by those of x
+   that equal it. */
+nx_tensor *nx_to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
+                             nx_tensor *g, const nx_ints *dims);
 
 
 /*

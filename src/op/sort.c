@@ -133,6 +133,12 @@ const nx_op nx_op_sort = {
   .shape = sort_shape, .forward = sort_forward, .grad = taken_grad
 };
 
+/* only the values */
+OPFN nx_tensor *nx_sort (nx_ctx *C, nx_tensor *x, int64_t dim) {
+  sort_args a = {.dim = dim, .base = C->base};
+  return nx_apply(C, &nx_op_sort, &a, 1, &x);
+}
+
 const nx_op nx_op_argsort = {
   .name = "argsort",
   .doc = "Positions of the elements along a dimension in rising order.",
@@ -269,16 +275,21 @@ static const nx_field mode_fields[] = {
   NX_END
 };
 
-/* over all elements x is seen as one row */
+static int none_among_none (nx_ctx *C, const nx_node *n) {
+  char text[NX_SHAPE_TEXT];
+  return nx_op_fail(C, n, NEAP_ESHAPE, "there is none among no elements (x "
+                    "is %s)", nx_shape_of(n->in[0], text));
+}
+
 static int median_shape (nx_ctx *C, nx_node *n) {
   sort_args *a = n->a;
+  nx_tensor *x = n->in[0];
   if (a->dim == NX_UNSET_INT) {
-    n->in[0] = nx_reshape(C, n->in[0], 1, &(int64_t){n->in[0]->len});
-    if (n->in[0] == NULL) return nx_status(C);
-    a->dim = 0;
-    a->keepdim = 0;
+    if (x->len == 0) return none_among_none(C, n);
+    nx_out(C, n, 0, x->dtype, 0, NULL);
+    return nx_status(C);
   }
-  if (nx_dim(C, n->op->name, n->in[0], &a->dim)) return nx_status(C);
+  if (nx_dim(C, n->op->name, x, &a->dim)) return nx_status(C);
   return one_of_each(C, n);
 }
 
@@ -293,21 +304,39 @@ static void median_row (const void *arg, int64_t row, nx_ranked *v,
   put_ranked(j, row, v + middle);
 }
 
+/* over all elements x is seen as one row */
 static int median_forward (nx_ctx *C, nx_node *n) {
   sort_args *a = n->a;
-  rank_job j = {.k = 1, .base = a->base,
-                .real = nx_is_float(n->in[0]->dtype)};
-  return ranked_along(C, n->in[0], a->dim, 0, &j, median_row, n->out[0],
-                      n->out[1]);
+  nx_tensor *x = n->in[0], *at = n->nout > 1 ? n->out[1] : NULL;
+  rank_job j = {.k = 1, .base = a->base, .real = nx_is_float(x->dtype)};
+  if (at == NULL) {
+    x = nx_reshape(C, x, 1, &x->len);
+    at = nx_new(C, NEAP_I64, 0, NULL);
+    if (nx_status(C)) return nx_status(C);
+  }
+  return ranked_along(C, x, n->nout > 1 ? a->dim : 0, 0, &j, median_row,
+                      n->out[0], at);
+}
+
+static int median_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
+                        nx_tensor **gx) {
+  nx_ints all = {-1, {0}};
+  if (n->nout > 1) return taken_grad(C, n, gy, gx);
+  gx[0] = nx_to_equal_ones(C, n->in[0], n->out[0], gy[0], &all);
+  return nx_status(C);
+}
+
+static const char *median_saved (const nx_node *n) {
+  return ((sort_args *)n->a)->dim == NX_UNSET_INT ? "x values" : "indices";
 }
 
 const nx_op nx_op_median = {
   .name = "median",
-  .doc = "The middle element along a dimension (of two the lower one), and "
+  .doc = "The middle element (of two the lower one), along a dimension also "
          "where it was; NaN where there is one.",
-  .inputs = "x", .outputs = "values indices", .fields = median_fields,
-  .argsize = sizeof(sort_args), .saves = "indices",
-  .shape = median_shape, .forward = median_forward, .grad = taken_grad
+  .inputs = "x", .outputs = "values indices?", .fields = median_fields,
+  .argsize = sizeof(sort_args), .saved = median_saved,
+  .shape = median_shape, .forward = median_forward, .grad = median_grad
 };
 
 

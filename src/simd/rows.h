@@ -1,5 +1,6 @@
 /*
-** Kernels of whole rows, in the vocabulary of vocabulary.h: softmax and its kin.
+** Kernels of whole rows, in the vocabulary of vocabulary.h: softmax and its
+** kin.
 */
 
 /*

@@ -48,11 +48,11 @@ int nx_promote (const nx_tensor *a, const nx_tensor *b) {
   int an = a->flags & NX_IS_NUMBER_FLAG, bn = b->flags & NX_IS_NUMBER_FLAG;
   if (an && bn) {
     if (nx_is_float(a->dtype) || nx_is_float(b->dtype)) return NEAP_F32;
-    return NEAP_I64;
+    return a->dtype > b->dtype ? a->dtype : b->dtype;
   }
   if (an || bn) {
     int t = an ? b->dtype : a->dtype, number = an ? a->dtype : b->dtype;
-    if (nx_is_float(t)) return t;
+    if (nx_is_float(t) || number == NEAP_BOOL) return t;
     if (nx_is_float(number)) return NEAP_F32;
     return t == NEAP_BOOL ? NEAP_I64 : t;
   }

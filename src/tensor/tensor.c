@@ -205,6 +205,15 @@ nx_tensor *nx_from_integer (nx_ctx *C, int64_t i) {
 }
 
 
+nx_tensor *nx_from_boolean (nx_ctx *C, int b) {
+  nx_tensor *t = nx_new(C, NEAP_BOOL, 0, NULL);
+  if (t == NULL) return NULL;
+  t->flags |= NX_IS_NUMBER_FLAG;
+  *t->data = b != 0;
+  return t;
+}
+
+
 void nx_share (nx_tensor *t, nx_tensor *from, char *data) {
   if (from->store)
     atomic_fetch_add_explicit(&from->store->refs, 1, memory_order_relaxed);

@@ -72,6 +72,7 @@ nx_tensor *nx_zeros (nx_ctx *C, int dtype, int ndim, const int64_t *shape);
 nx_tensor *nx_new_like (nx_ctx *C, const nx_tensor *t);
 nx_tensor *nx_from_number (nx_ctx *C, double x);     /* bare numbers */
 nx_tensor *nx_from_integer (nx_ctx *C, int64_t i);
+nx_tensor *nx_from_boolean (nx_ctx *C, int b);
 nx_tensor *nx_ghost (nx_ctx *C, const nx_tensor *t); /* shape only, owned */
 
 /* Another tensor over the same storage, without tape. */
