@@ -112,6 +112,7 @@ function neap.save(path, tensors, metadata)
 end
 
 require "neap.tensor"
+require "neap.autograd"
 require "neap.module"
 require "neap.optimizer"
 require "neap.check"

@@ -107,7 +107,7 @@ describe("tensors", function()
   it("print rows in braces, type and shape", function()
     assert.equal("{{ 1,  2},\n {-3, 40}}\n[float32 2x2]",
                  tostring(neap.tensor{{1, 2}, {-3, 40}}))
-    assert.equal("{0.5000, 1.0000} [float32 2]",
+    assert.equal("{0.5, 1.0} [float32 2]",
                  tostring(neap.tensor{0.5, 1}))
     assert.equal("5 [int64 ()]", tostring(neap.tensor(5, {dtype = "int64"})))
     assert.equal("{true} [bool 1]", tostring(neap.tensor{true}))

@@ -57,6 +57,10 @@ struct neap_ctx {
   nx_generator random;
   int base;                   /* how the user counts: 1 in Lua, 0 in C */
   int recording;              /* gradient mode */
+  int anomaly;                /* note where nodes come from, look for NaN */
+  /* where the user's program is; false if that cannot be told */
+  int (*where) (void *ud, char *out, size_t room);
+  void *where_ud;
   uint64_t sequence;          /* number of the next node of the tape */
   struct nx_node *doomed;     /* nodes waiting to be freed, iteratively */
   int freeing;

@@ -5,16 +5,21 @@
 ** finds the nodes that matter and counts for each how many of its users
 ** will send it a gradient; the second runs a node when all have.
 */
+#include <stdio.h>
 #include <string.h>
 #include "grad/tape.h"
-
-void nx_node_forget (nx_ctx *C, nx_node *n);
 
 /* A growing list of nodes. */
 typedef struct nodes {
   nx_node **v;
   size_t n, room;
 } nodes;
+
+/* A leaf with hooks: its gradient of this pass, until that is complete. */
+typedef struct hooked {
+  struct hooked *next;
+  nx_tensor *leaf, *sum;
+} hooked;
 
 typedef struct pass {
   nx_ctx *C;
@@ -24,6 +29,7 @@ typedef struct pass {
   int nx;                      /* the inputs asked for, or 0 */
   nx_tensor *const *x;
   nx_tensor **gx;              /* their gradients, kept */
+  hooked *leaves;
   uint64_t mark;
 } pass;
 
@@ -104,11 +110,23 @@ static int gather (pass *p, nx_tensor **sum, nx_tensor *g, int ours) {
 }
 
 
+nx_tensor *nx_add_gradients (nx_ctx *C, nx_tensor *a, nx_tensor *b) {
+  const nx_op *add = nx_op_named("add");
+  struct { int64_t unused[16]; } args;
+  nx_tensor *in[2];
+  memset(&args, 0, sizeof(args));
+  nx_fields_default(C, add->fields, &args);
+  in[0] = a;
+  in[1] = b;
+  return nx_apply(C, add, &args, 2, in);
+}
+
+
 /*
 ** The gradient of a leaf: kept between passes, so it must be a block of
 ** its own.
 */
-static int give_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
+static int keep_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
   nx_ctx *C = p->C;
   nx_trace *t = nx_trace_of(leaf);
   if (p->nx > 0) {
@@ -133,6 +151,42 @@ static int give_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
   if (gather(p, &t->grad, g, 1)) return nx_status(C);
   t->grad->flags |= NX_HELD;
   return 0;
+}
+
+
+/*
+** A leaf with hooks waits until its gradient is complete.
+*/
+static int give_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
+  nx_trace *t = nx_trace_of(leaf);
+  hooked *h;
+  if (t == NULL || t->hooks == NULL) return keep_leaf(p, leaf, g);
+  for (h = p->leaves; h && h->leaf != leaf; h = h->next) {}
+  if (h == NULL) {
+    h = nx_alloc(p->C, sizeof(*h));
+    if (h == NULL) return nx_status(p->C);
+    h->next = p->leaves;
+    h->leaf = nx_keep(leaf);
+    h->sum = NULL;
+    p->leaves = h;
+  }
+  return gather(p, &h->sum, g, 0);
+}
+
+static int finish_leaves (pass *p) {
+  while (p->leaves) {
+    hooked *h = p->leaves;
+    nx_tensor *g = h->sum;
+    if (nx_status(p->C) == 0) {
+      g = nx_hooks_call(p->C, nx_trace_of(h->leaf)->hooks, 0, g);
+      if (g) keep_leaf(p, h->leaf, g);
+    }
+    p->leaves = h->next;
+    nx_unref(h->leaf);
+    nx_unref(h->sum);
+    nx_free(p->C, h, sizeof(*h));
+  }
+  return nx_status(p->C);
 }
 
 
@@ -227,6 +281,52 @@ static int differentiate (pass *p, nx_node *n, nx_tensor **gx) {
 }
 
 
+/*
+** In anomaly mode: a NaN in a gradient is an error that names where the
+** operation was recorded, and where the first NaN of the forward pass was
+** made, if there was one.
+*/
+static int blame (pass *p, const nx_node *n, int input) {
+  const nx_node *first = NULL;
+  char name[32], origin[320] = "";
+  for (size_t i = 0; i < p->seen.n; i++) {
+    const nx_node *m = p->seen.v[i];
+    if (m->made_nan && (!first || m->sequence < first->sequence)) first = m;
+  }
+  if (first)
+    snprintf(origin, sizeof(origin), "; the first NaN of the forward pass "
+             "came from '%s' at %s", first->op->name,
+             first->place ? first->place : "?");
+  return nx_fail(p->C, NEAP_EGRAD, "backward: NaN in the gradient of input %s "
+                 "of '%s', recorded at %s%s",
+                 nx_names_at(n->op->inputs, input, name), n->op->name,
+                 n->place ? n->place : "?", origin);
+}
+
+static int check_nan (pass *p, const nx_node *n, nx_tensor *const *gx) {
+  for (int i = 0; i < n->nin; i++)
+    if (gx[i] && n->wants[i] && nx_has_nan(p->C, gx[i]))
+      return blame(p, n, i);
+  return nx_status(p->C);
+}
+
+
+/* hooks see the gradients of results before they go on */
+static int call_hooks (pass *p, nx_node *n) {
+  for (int i = 0; i < n->nout; i++) {
+    nx_tensor *g;
+    if (n->gy[i] == NULL) continue;
+    g = nx_hooks_call(p->C, n->hooks, i, n->gy[i]);
+    if (g == NULL) return nx_status(p->C);
+    if (g == n->gy[i]) continue;
+    nx_keep(g);
+    nx_unref(n->gy[i]);
+    n->gy[i] = g;
+  }
+  return 0;
+}
+
+
 #define SMALL 16
 
 static int run_node (pass *p, nx_node *n) {
@@ -237,6 +337,7 @@ static int run_node (pass *p, nx_node *n) {
     return nx_status(C);
   memset(gx, 0, block);
   differentiate(p, n, gx);
+  if (C->anomaly && nx_status(C) == 0) check_nan(p, n, gx);
   for (int i = 0; i < n->nin && nx_status(C) == 0; i++) {
     if (gx[i] == NULL || !n->wants[i]) continue;
     if (n->edge[i].node) give_node(p, n->edge[i].node, n->edge[i].out, gx[i]);
@@ -272,8 +373,9 @@ static int run_ready (pass *p) {
     size_t mark = nx_push(C);
     int any = 0;
     for (int i = 0; i < n->nout; i++) any |= n->gy[i] != NULL;
+    if (any && n->hooks) call_hooks(p, n);
     if (any && p->nx > 0) give_inner(p, n);
-    if (any) run_node(p, n);
+    if (any && nx_status(C) == 0) run_node(p, n);
     nx_pop(C, mark, NULL);
     if (nx_status(C)) break;
     for (int i = n->nin - 1; i >= 0; i--) {
@@ -371,6 +473,7 @@ int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
     seed(&p, roots[i], seeds ? seeds[i] : NULL);
   if (nx_status(C) == 0) start(&p);
   run_ready(&p);
+  finish_leaves(&p);
   finish(&p);
   C->recording = recording;
   nx_pop(C, mark, NULL);

@@ -17,6 +17,7 @@
 
 typedef struct nx_node nx_node;
 typedef struct nx_op nx_op;
+typedef struct nx_hook nx_hook;         /* grad/hook.h */
 
 enum {
   NX_VIEW = 1,          /* results share the storage of the first input */
@@ -86,6 +87,9 @@ struct nx_node {
   unsigned *out_version;
   nx_tensor **gy;              /* gradients gathered during backward */
   nx_node *next;               /* in the list of the doomed */
+  nx_hook *hooks;              /* of its results */
+  char *place;                 /* where it was recorded, if that is noted */
+  int made_nan;                /* a result had the first NaN */
   int spent;                   /* what it saved is gone */
 };
 

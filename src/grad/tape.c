@@ -12,6 +12,8 @@
 
 static void trace_release (nx_ctx *C, nx_link *l) {
   nx_trace *t = (nx_trace *)l;
+  nx_retain_move(C, t, NULL, 0);
+  nx_hooks_free(C, &t->hooks);
   nx_node_unref(C, t->node);
   nx_unref(t->grad);
   nx_free(C, t, sizeof(*t));
@@ -197,6 +199,8 @@ nx_tensor *nx_snapshot (nx_ctx *C, nx_tensor *t) {
 void nx_untrace (nx_ctx *C, nx_tensor *t) {
   nx_trace *r = nx_trace_of(t);
   if (r == NULL) return;
+  nx_retain_move(C, r, NULL, 0);
+  r->retains = 0;
   nx_node_unref(C, r->node);
   r->node = NULL;
   r->out = r->view = 0;
@@ -249,9 +253,24 @@ static int attach (nx_ctx *C, const nx_node *n, nx_node *r, int i) {
 }
 
 
+/*
+** Where the user is, as the context's function tells.
+*/
+static void note_place (nx_ctx *C, nx_node *r) {
+  char place[256];
+  size_t size;
+  if (C->where == NULL || !C->where(C->where_ud, place, sizeof(place)))
+    return;
+  size = strlen(place) + 1;
+  r->place = nx_alloc(C, size);
+  if (r->place) memcpy(r->place, place, size);
+}
+
+
 nx_node *nx_record_begin (nx_ctx *C, const nx_node *n) {
   nx_node *r = node_new(C, n);
   if (r == NULL) return NULL;
+  if (C->anomaly) note_place(C, r);
   for (int i = 0; i < n->nin && nx_status(C) == 0; i++) connect(C, n, r, i);
   for (int i = 0; i < n->nout && nx_status(C) == 0; i++) attach(C, n, r, i);
   if (nx_status(C) == 0) return r;
@@ -260,8 +279,26 @@ nx_node *nx_record_begin (nx_ctx *C, const nx_node *n) {
 }
 
 
+int nx_has_nan (nx_ctx *C, nx_tensor *t) {
+  union { float f; double d; } most;
+  if (t == NULL || t->store == NULL || t->len == 0 || !nx_is_float(t->dtype))
+    return 0;
+  t = nx_dense(C, t);
+  if (t == NULL) return 0;
+  nx_kernels_for(C, t->dtype)->largest((size_t)t->len, t->data, &most);
+  return t->dtype == NEAP_F64 ? most.d != most.d : most.f != most.f;
+}
+
+static int any_nan (nx_ctx *C, int n, nx_tensor *const *t) {
+  for (int i = 0; i < n; i++) if (nx_has_nan(C, t[i])) return 1;
+  return 0;
+}
+
+
 void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep) {
   if (r == NULL) return;
+  if (C->anomaly && keep)
+    r->made_nan = any_nan(C, n->nout, n->out) && !any_nan(C, n->nin, n->in);
   if (r->op->argsize) memcpy(r->a, n->a, r->op->argsize);
   for (int i = 0; keep && i < n->nout; i++) {
     nx_tensor *y = n->inplace && i == 0 ? n->target : n->out[i];
@@ -269,6 +306,7 @@ void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep) {
     if (r->out[i] && r->out[i]->store)
       r->out_version[i] = r->out[i]->store->version;
     if (t == NULL || !nx_is_float(y->dtype)) continue;
+    nx_retain_move(C, t, r, i);
     nx_node_unref(C, t->node);           /* in place: the one before */
     t->node = r;
     t->out = i;
@@ -321,6 +359,7 @@ void nx_node_forget (nx_ctx *C, nx_node *n) {
     nx_unref(n->out[i]);
     n->out[i] = NULL;
   }
+  nx_hooks_free(C, &n->hooks);
   n->spent = 1;
 }
 
@@ -335,6 +374,7 @@ void nx_node_unref (nx_ctx *C, nx_node *n) {
     C->doomed = n->next;
     nx_node_forget(C, n);
     for (int i = 0; i < n->nout; i++) nx_unref(n->gy[i]);
+    if (n->place) nx_free(C, n->place, strlen(n->place) + 1);
     nx_free(C, n, n->size);
   }
   C->freeing = 0;

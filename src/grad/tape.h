@@ -4,6 +4,7 @@
 #ifndef nx_tape_h
 #define nx_tape_h
 
+#include "grad/hook.h"
 #include "grad/op.h"
 
 /* What a tensor knows of the tape (its 'link'). */
@@ -12,10 +13,11 @@ typedef struct nx_trace {
   nx_node *node;               /* that made it; NULL: a leaf */
   int out;
   int requires;                /* a leaf that wants a gradient */
-  int retains;                 /* keep the gradient of a non-leaf too */
+  int retains;                 /* a hook keeps the gradient of a non-leaf */
   int view;                    /* made by a view: see 'version' */
   unsigned version;            /* of the storage when the view was made */
   nx_tensor *grad;
+  nx_hook *hooks;              /* of a leaf */
 } nx_trace;
 
 static inline nx_trace *nx_trace_of (const nx_tensor *t) {
@@ -40,6 +42,9 @@ const char *nx_saves (const nx_node *n);
 */
 nx_node *nx_record_begin (nx_ctx *C, const nx_node *n);
 void nx_record_end (nx_ctx *C, const nx_node *n, nx_node *r, int keep);
+/* The hook that retains a gradient goes with its tensor to another node
+   (NULL: it ends). */
+void nx_retain_move (nx_ctx *C, nx_trace *t, nx_node *to, int out);
 /* Forgets who made a tensor: its elements were replaced. */
 void nx_untrace (nx_ctx *C, nx_tensor *t);
 /* Another tensor over the same elements at the same place of the tape. */
@@ -50,12 +55,18 @@ int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t);
 int nx_check_view (nx_ctx *C, const char *who, const char *name,
                    const nx_tensor *t);
 void nx_node_unref (nx_ctx *C, nx_node *n);
+/* Frees what a node saved; it cannot be used again. */
+void nx_node_forget (nx_ctx *C, nx_node *n);
+int nx_has_nan (nx_ctx *C, nx_tensor *t);
 
 /* Before a change in place: is it allowed, and what it does to the tape. */
 int nx_check_inplace (nx_ctx *C, const nx_node *n);
 
 /* A tensor over the same storage that is not on the tape. */
 nx_tensor *nx_detach (nx_ctx *C, nx_tensor *t);
+
+/* a + b, for gradients. */
+nx_tensor *nx_add_gradients (nx_ctx *C, nx_tensor *a, nx_tensor *b);
 
 enum { NX_RETAIN_GRAPH = 1, NX_CREATE_GRAPH = 2 };
 

@@ -2,6 +2,7 @@
 ** Gradients in Lua.
 */
 #include <string.h>
+#include "grad/picture.h"
 #include "grad/tape.h"
 #include "lua/lneap.h"
 
@@ -38,7 +39,7 @@ static int t_backward (lua_State *L) {
   flags = flags_at(L, S, "backward", options,
                    "retain_graph create_graph");
   nx_backward(S->C, 1, &t, &g, 0, NULL, NULL, flags);
-  nl_check(L, S);
+  nl_check_raised(L, S);
   return 0;
 }
 
@@ -110,7 +111,7 @@ static int n_grad (lua_State *L) {
   nx_backward(S->C, ny, y, seeds, nx, x, g, flags);
   if (nx_status(S->C)) {
     for (int i = 0; i < nx; i++) nx_unref(g[i]);
-    nl_raise(L, S);
+    nl_check_raised(L, S);
   }
   for (int i = 0; i < nx; i++)
     if (g[i]) {
@@ -158,9 +159,33 @@ static int n_is_grad_enabled (lua_State *L) {
 }
 
 
+/* _graph(x, tensors, names) -> DOT */
+static int n_graph (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1), **named;
+  const char **names;
+  nx_text text;
+  int n;
+  named = tensors_at(L, S, 2, &n);
+  names = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*names), 0);
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, 3, i + 1);
+    names[i] = luaL_checkstring(L, -1);      /* stays in the table */
+    lua_pop(L, 1);
+  }
+  nx_text_open(S->C, &text);
+  nx_picture(&text, t, n, named, names);
+  if (nx_status(S->C) == 0) lua_pushlstring(L, text.s, text.n);
+  nx_text_close(&text);
+  nl_check(L, S);
+  return 1;
+}
+
+
 static const luaL_Reg functions[] = {
   {"grad", n_grad}, {"set_grad_enabled", n_set_grad_enabled},
-  {"is_grad_enabled", n_is_grad_enabled}, {NULL, NULL}
+  {"is_grad_enabled", n_is_grad_enabled}, {"_graph", n_graph},
+  {NULL, NULL}
 };
 
 static const luaL_Reg methods[] = {

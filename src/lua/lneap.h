@@ -12,6 +12,7 @@
 #include "base/fields.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
+#include "tensor/print.h"
 
 typedef struct nl_state {
   nx_rt *rt;
@@ -19,6 +20,8 @@ typedef struct nl_state {
   int handles;                 /* live userdata that need this */
   int closed;                  /* its own userdata is gone */
   lua_State *thread;           /* whose modes are in force */
+  lua_State *main;             /* lives as long as the state */
+  int raised;                  /* an error of a function called by C waits */
   int scoped;                  /* some scope is open in it */
   const void *tensor_meta;     /* identity of the metatables */
   const void *module_meta;
@@ -30,6 +33,7 @@ typedef struct nl_state {
   size_t live;                 /* bytes in use after it */
   size_t debt;                 /* bytes since the last slice of a cycle */
   int retries;                 /* try again after a collection */
+  nx_print_style print;        /* how tensors are shown */
 } nl_state;
 
 /* A handle of a tensor; NULL when its scope ended. */
@@ -96,6 +100,19 @@ nx_module *nl_checkmodule (lua_State *L, nl_state *S, int i);
 void nl_pushmodule (lua_State *L, nl_state *S, nx_module *m);
 nl_generator *nl_togenerator (lua_State *L, nl_state *S, int i);
 
+/*
+** Lua functions that C calls in the middle of its work: errors wait in the
+** registry until nl_check_raised, with the context's own error as a sign.
+*/
+typedef struct nl_callback nl_callback;
+nl_callback *nl_callback_new (lua_State *L, nl_state *S, int i);
+void nl_callback_release (void *callback);
+/* Runs body(L) with a light userdata 'ud' as its only argument; it must not
+   be called but by C that checks the context afterwards. */
+int nl_protected (nl_state *S, lua_CFunction body, void *ud);
+/* Raises what waits, or the context's error. */
+void nl_check_raised (lua_State *L, nl_state *S);
+
 /* Lua values and fields. */
 void nl_value (lua_State *L, nl_state *S, int i, nx_value *v);
 void nl_setfield (lua_State *L, nl_state *S, const char *who,
@@ -122,6 +139,7 @@ void nl_finish_tensor (lua_State *L, nl_state *S);   /* after the ops */
 void nl_open_index (lua_State *L, nl_state *S);
 void nl_open_ops (lua_State *L, nl_state *S);
 void nl_open_grad (lua_State *L, nl_state *S);
+void nl_open_callback (lua_State *L, nl_state *S);
 void nl_open_scope (lua_State *L, nl_state *S);
 void nl_open_random (lua_State *L, nl_state *S);
 void nl_open_module (lua_State *L, nl_state *S);

@@ -209,7 +209,11 @@ static nl_state *state_new (lua_State *L) {
   S->C->base = 1;
   S->handles = 1;
   S->retries = 1;
+  S->print = nx_print_default;
   S->thread = L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  S->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
   *p = S;
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
   return S;
@@ -272,6 +276,7 @@ int luaopen_neap (lua_State *L) {
   nl_finish_tensor(L, S);
   nl_open_index(L, S);
   nl_open_grad(L, S);
+  nl_open_callback(L, S);
   nl_open_scope(L, S);
   nl_open_random(L, S);
   nl_open_module(L, S);

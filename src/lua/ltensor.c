@@ -229,12 +229,60 @@ static int t_tostring (lua_State *L) {
     return 1;
   }
   nx_text_open(S->C, &text);
-  nx_print(&text, h->t, nx_requires(h->t));
+  nx_print(&text, h->t, nx_requires(h->t), &S->print);
   if (nx_status(S->C) == 0) lua_pushlstring(L, text.s, text.n);
   nx_text_close(&text);
   nl_check(L, S);
   nx_pop(S->C, mark, NULL);
   return 1;
+}
+
+
+/*
+** set_printoptions{precision, threshold, edgeitems, linewidth, sci_mode}:
+** those that are given; none: the defaults.
+*/
+typedef struct print_options {
+  int64_t precision, threshold, edgeitems, linewidth;
+} print_options;
+
+static const nx_field print_fields[] = {
+  NX_INT(print_options, precision, 4, "digits behind the point"),
+  NX_INT(print_options, threshold, 1000, "elements that are all shown"),
+  NX_INT(print_options, edgeitems, 3, "elements shown of each end"),
+  NX_INT(print_options, linewidth, 79, "columns"),
+  NX_END
+};
+
+static int within (int64_t v, int least, int most) {
+  return (int)(v < least ? least : v > most ? most : v);
+}
+
+static int n_set_printoptions (lua_State *L) {
+  nl_state *S = nl_S(L);
+  print_options o;
+  lua_settop(L, 1);
+  if (lua_isnil(L, 1)) {
+    S->print = nx_print_default;
+    return 0;
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
+  o.precision = S->print.precision;
+  o.threshold = S->print.threshold;
+  o.edgeitems = S->print.edgeitems;
+  o.linewidth = S->print.linewidth;
+  if (lua_getfield(L, 1, "sci_mode") != LUA_TNIL) {
+    S->print.sci_mode = lua_isboolean(L, -1) ? lua_toboolean(L, -1)
+                                             : NX_SCI_AUTO;
+    lua_pushnil(L);
+    lua_setfield(L, 1, "sci_mode");
+  }
+  nl_readnamed(L, S, "set_printoptions", print_fields, &o, 1);
+  S->print.precision = within(o.precision, 0, 17);
+  S->print.threshold = o.threshold;
+  S->print.edgeitems = within(o.edgeitems, 1, 1000);
+  S->print.linewidth = within(o.linewidth, 20, 100000);
+  return 0;
 }
 
 
@@ -417,6 +465,15 @@ static int n_arange (lua_State *L) {
 }
 
 
+/* _version(x): how often its elements were changed in place */
+static int n_version (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1);
+  lua_pushinteger(L, t->store ? (lua_Integer)t->store->version : 0);
+  return 1;
+}
+
+
 /*
 ** x:to("float64"), with the type alone as in to{dtype = ...}; the same
 ** tensor when there is nothing to do. The operation itself is 'cast'.
@@ -546,7 +603,9 @@ static const luaL_Reg meta[] = {
 };
 
 static const luaL_Reg functions[] = {
-  {"tensor", n_tensor}, {"arange", n_arange}, {NULL, NULL}
+  {"tensor", n_tensor}, {"arange", n_arange}, {"_version", n_version},
+  {"set_printoptions", n_set_printoptions},
+  {NULL, NULL}
 };
 
 

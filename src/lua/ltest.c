@@ -133,8 +133,36 @@ static int x_optims (lua_State *L) {
 }
 
 
+/* apply(name, options, inputs, count) -> results, through neap.h, where
+   everything counts from 0; false in the list: an input left out */
+static int x_apply (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *name = luaL_checkstring(L, 1), *options = lua_tostring(L, 2);
+  nx_tensor *in[16] = {0}, *out[8] = {0};
+  int n = (int)lua_rawlen(L, 3), nout = (int)luaL_checkinteger(L, 4);
+  nl_tensor *h[8];
+  neap_code code;
+  luaL_argcheck(L, n <= 16 && nout <= 8, 3, "too many");
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, 3, i + 1);
+    in[i] = nl_totensor(L, S, -1);
+    lua_pop(L, 1);
+  }
+  for (int i = 0; i < nout; i++) h[i] = nl_newhandle(L, S);
+  S->C->base = 0;
+  code = neap_apply(S->C, name, options, n, in, nout, out);
+  S->C->base = 1;
+  if (code != NEAP_OK) return nl_raise(L, S);
+  for (int i = 0; i < nout && out[i]; i++) {
+    nl_fill(S, h[i], out[i]);
+    neap_unref(out[i]);
+  }
+  return nout;
+}
+
+
 static const luaL_Reg functions[] = {
-  {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
+  {"apply", x_apply}, {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
   {"cpu", x_cpu}, {"ops", x_ops}, {"layers", x_layers},
   {"optims", x_optims}, {NULL, NULL}
 };

@@ -1,6 +1,6 @@
 /*
 ** Tensors as text: rows in braces, columns aligned, long ones shortened
-** to their ends.
+** to their ends, wide ones broken into lines.
 */
 #include <math.h>
 #include <stdio.h>
@@ -8,113 +8,158 @@
 #include "tensor/dtype.h"
 #include "tensor/print.h"
 
-#define THRESHOLD 1000         /* elements from which on ends are shown */
-#define EDGE 3                 /* how many of each end */
+const nx_print_style nx_print_default = {4, 1000, 3, 79, NX_SCI_AUTO};
 
-typedef struct style {
+typedef struct printer {
   const nx_tensor *t;
+  const nx_print_style *style;
   nx_text *text;
   int shorten, width;
   int decimals, exponent;      /* of real numbers */
-} style;
+  size_t line;                 /* where the current line begins */
+} printer;
+
+#define FIELD 80               /* room for a number */
 
 
-static void format (const style *s, const char *at, char *out,
-                    size_t room) {
-  const nx_tensor *t = s->t;
-  if (t->dtype == NEAP_BOOL) snprintf(out, room, *at ? "true" : "false");
+static void format (const printer *p, const char *at, char *out) {
+  const nx_tensor *t = p->t;
+  if (t->dtype == NEAP_BOOL) snprintf(out, FIELD, *at ? "true" : "false");
   else if (nx_is_whole(t->dtype) || t->dtype == NEAP_I8)
-    snprintf(out, room, "%lld", (long long)nx_get_integer(t, at));
+    snprintf(out, FIELD, "%lld", (long long)nx_get_integer(t, at));
   else {
     double x = nx_get_number(t, at);
-    if (x != x) snprintf(out, room, "nan");
-    else if (isinf(x)) snprintf(out, room, x > 0 ? "inf" : "-inf");
-    else if (s->exponent) snprintf(out, room, "%.4e", x);
-    else snprintf(out, room, "%.*f", s->decimals, x);
+    if (x != x) snprintf(out, FIELD, "nan");
+    else if (isinf(x)) snprintf(out, FIELD, x > 0 ? "inf" : "-inf");
+    else if (p->exponent || fabs(x) >= 1e17)
+      snprintf(out, FIELD, "%.*e", p->style->precision, x);
+    else snprintf(out, FIELD, "%.*f", p->decimals, x);
   }
 }
 
 
-/* calls f for every element that is shown */
-typedef void each_fn (style *s, const char *at);
+static int cuts (const printer *p, int64_t n, int64_t i) {
+  return p->shorten && n > 2 * p->style->edgeitems &&
+         i == p->style->edgeitems;
+}
 
-static void each_shown (style *s, int dim, const char *at, each_fn *f) {
-  const nx_tensor *t = s->t;
+/* calls f for every element that is shown */
+typedef void each_fn (printer *p, const char *at);
+
+static void each_shown (printer *p, int dim, const char *at, each_fn *f) {
+  const nx_tensor *t = p->t;
   int64_t n, step;
   if (dim == t->ndim) {
-    f(s, at);
+    f(p, at);
     return;
   }
   n = t->shape[dim];
   step = t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
   for (int64_t i = 0; i < n; i++) {
-    if (s->shorten && n > 2 * EDGE && i == EDGE) i = n - EDGE;
-    each_shown(s, dim + 1, at + i * step, f);
+    if (cuts(p, n, i)) i = n - p->style->edgeitems;
+    each_shown(p, dim + 1, at + i * step, f);
   }
 }
 
 
 /*
-** Whole numbers have no decimals, others four, and all an exponent when
-** they are far apart or from 1.
+** As many decimals as the element with the most needs (of those allowed);
+** exponents when numbers are far apart or from 1.
 */
-static void note_size (style *s, const char *at) {
-  double x = fabs(nx_get_number(s->t, at));
-  if (x != x || isinf(x)) return;
-  if (x != floor(x)) s->decimals = 4;
-  if (x >= 1e8 || (x != 0 && x < 1e-4)) s->exponent = 1;
-}
-
-static void note_width (style *s, const char *at) {
-  char out[64];
+static void note_size (printer *p, const char *at) {
+  double x = fabs(nx_get_number(p->t, at));
+  char out[FIELD];
   int n;
-  format(s, at, out, sizeof(out));
+  if (x != x || isinf(x)) return;
+  if (p->style->sci_mode == NX_SCI_AUTO &&
+      (x >= 1e8 || (x != 0 && x < 1e-4))) p->exponent = 1;
+  if (x >= 1e17) return;               /* whole, and too long for 'out' */
+  snprintf(out, sizeof(out), "%.*f", p->style->precision, x);
   n = (int)strlen(out);
-  if (n > s->width) s->width = n;
+  while (n > 0 && out[n - 1] == '0') n--;
+  n -= (int)strcspn(out, ".,") + 1;    /* digits behind the point */
+  if (n > p->decimals) p->decimals = n;
+}
+
+static void note_width (printer *p, const char *at) {
+  char out[FIELD];
+  int n;
+  format(p, at, out);
+  n = (int)strlen(out);
+  if (n > p->width) p->width = n;
 }
 
 
-static void put_element (style *s, const char *at) {
-  char out[64];
-  format(s, at, out, sizeof(out));
-  nx_text_put(s->text, "%*s", s->width, out);
+static void new_line (printer *p, int dim) {
+  nx_text_put(p->text, "\n");
+  p->line = p->text->n;
+  nx_text_put(p->text, "%*s", dim + 1, "");
 }
 
-static void put_level (style *s, int dim, const char *at) {
-  const nx_tensor *t = s->t;
+static void put_element (printer *p, const char *at) {
+  char out[FIELD];
+  format(p, at, out);
+  nx_text_put(p->text, "%*s", p->width, out);
+}
+
+/* a row of numbers, broken where a line would be too long */
+static void put_row (printer *p, int dim, const char *at) {
+  const nx_tensor *t = p->t;
+  int64_t n = t->shape[dim];
+  int64_t step = t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
+  for (int64_t i = 0; i < n; i++) {
+    int gap = cuts(p, n, i);
+    size_t wanted = (size_t)p->width + (gap ? 5 : 0) + (i < n - 1);
+    if (i > 0) nx_text_put(p->text, ",");
+    if (i > 0 && p->text->n - p->line + 1 + wanted >
+                 (size_t)p->style->linewidth) new_line(p, dim);
+    else if (i > 0) nx_text_put(p->text, " ");
+    if (gap) {
+      nx_text_put(p->text, "..., ");
+      i = n - p->style->edgeitems;
+    }
+    put_element(p, at + i * step);
+  }
+}
+
+static void put_level (printer *p, int dim, const char *at) {
+  const nx_tensor *t = p->t;
   int64_t n, step;
-  int rows = t->ndim - dim > 1;            /* of rows, not of numbers */
   if (dim == t->ndim) {
-    put_element(s, at);
+    put_element(p, at);
     return;
   }
   n = t->shape[dim];
   step = t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
-  nx_text_put(s->text, "{");
-  for (int64_t i = 0; i < n; i++) {
-    if (i > 0 && !rows) nx_text_put(s->text, ", ");
-    if (i > 0 && rows) {
-      nx_text_put(s->text, ",");
-      for (int k = 0; k < t->ndim - dim - 1; k++) nx_text_put(s->text, "\n");
-      nx_text_put(s->text, "%*s", dim + 1, "");
+  nx_text_put(p->text, "{");
+  if (dim == t->ndim - 1) put_row(p, dim, at);
+  else
+    for (int64_t i = 0; i < n; i++) {
+      if (i > 0) {
+        nx_text_put(p->text, ",");
+        for (int k = 0; k < t->ndim - dim - 2; k++)
+          nx_text_put(p->text, "\n");
+        new_line(p, dim);
+      }
+      if (cuts(p, n, i)) {
+        nx_text_put(p->text, "...");
+        new_line(p, dim);
+        i = n - p->style->edgeitems;
+      }
+      put_level(p, dim + 1, at + i * step);
     }
-    if (s->shorten && n > 2 * EDGE && i == EDGE) {
-      if (rows) nx_text_put(s->text, "...\n%*s", dim + 1, "");
-      else nx_text_put(s->text, "..., ");
-      i = n - EDGE;
-    }
-    put_level(s, dim + 1, at + i * step);
-  }
-  nx_text_put(s->text, "}");
+  nx_text_put(p->text, "}");
 }
 
 
-int nx_print (nx_text *text, const nx_tensor *t, int requires_grad) {
+int nx_print (nx_text *text, const nx_tensor *t, int requires_grad,
+              const nx_print_style *style) {
   char shape[NX_SHAPE_TEXT];
-  style s = {t, text, t->len > THRESHOLD, 0, 0, 0};
-  if (!nx_is_whole(t->dtype)) each_shown(&s, 0, t->data, note_size);
-  each_shown(&s, 0, t->data, note_width);
-  put_level(&s, 0, t->data);
+  printer p = {t, style, text, t->len > style->threshold, 0, 0,
+               style->sci_mode == NX_SCI_ALWAYS, text->n};
+  if (!nx_is_whole(t->dtype)) each_shown(&p, 0, t->data, note_size);
+  each_shown(&p, 0, t->data, note_width);
+  put_level(&p, 0, t->data);
   nx_text_put(text, t->ndim > 1 ? "\n" : " ");
   return nx_text_put(text, "[%s %s%s]", nx_dtype_name(t->dtype),
                      nx_shape_of(t, shape),
