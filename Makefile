@@ -18,7 +18,7 @@ LIBDIR  = $(PREFIX)/lib/lua/5.4
 BINDIR  = $(PREFIX)/bin
 GOLDEN  = ../shared/golden
 FAMILIES =
-BENCH   = mlp mlp_tiny op_overhead startup
+BENCH   = mlp mlp_tiny elementwise rows matmul_small op_overhead startup
 B       = build
 
 # --- flags ------------------------------------------------------------------

@@ -5,8 +5,46 @@
 local neap = require "neap"
 local Tensor, F = neap.Tensor, neap.nn.functional
 
-local function define(name, f)
-  neap[name], Tensor[name], F[name] = f, f, f
+-- Fails at the user's line.
+local function check(ok, message, ...)
+  if not ok then error(message:format(...), 4) end
+end
+
+local function check_tensor(who, x, level)
+  if not neap.is_tensor(x) then
+    error(("%s: expected a tensor, not %s"):format(who, type(x)),
+          (level or 1) + 2)
+  end
+end
+
+-- A function of neap, of neap.nn.functional and a method, whose first 'n'
+-- (1) arguments are tensors.
+local function define(name, f, n)
+  local function checked(...)
+    for i = 1, n or 1 do check_tensor(name, (select(i, ...))) end
+    return f(...)
+  end
+  neap[name], Tensor[name], F[name] = checked, checked, checked
+end
+
+-- A function of a list of tensors, also given one by one; options last.
+local function define_list(name, f)
+  neap[name] = function(first, ...)
+    local list, options = first, (...)
+    if neap.is_tensor(first) then
+      list, options = {first}, nil
+      for i = 1, select("#", ...) do
+        local x = select(i, ...)
+        if type(x) == "table" then options = x
+        else list[#list + 1] = x end
+      end
+    end
+    if type(list) ~= "table" or #list == 0 then
+      error(name .. ": expected a list of tensors", 2)
+    end
+    for _, x in ipairs(list) do check_tensor(name, x) end
+    return f(list, options or {})
+  end
 end
 
 -- Other names of operations, as PyTorch has them.
@@ -19,30 +57,19 @@ for alias, name in pairs{
   not_equal = "ne", swapaxes = "transpose", swapdims = "transpose",
   moveaxis = "movedim", concat = "cat", concatenate = "cat", ger = "outer"
 } do
-  define(alias, neap[name])
+  neap[alias], Tensor[alias], F[alias] = neap[name], neap[name], neap[name]
   Tensor[alias .. "_"] = Tensor[name .. "_"]       -- where there is one
 end
 
--- Fails at the user's line.
-local function check(ok, message, ...)
-  if not ok then error(message:format(...), 3) end
-end
-
-local function check_tensor(who, x)
-  if not neap.is_tensor(x) then
-    error(("%s: expected a tensor, not %s"):format(who, type(x)), 3)
-  end
-end
-
 --- x expanded to the shape of y.
-define("expand_as", function(x, y) return x:expand(y.shape) end)
+define("expand_as", function(x, y) return x:expand(y.shape) end, 2)
 
 --- x reshaped to the shape of y; view_as never copies.
-define("reshape_as", function(x, y) return x:reshape(y.shape) end)
-define("view_as", function(x, y) return x:view(y.shape) end)
+define("reshape_as", function(x, y) return x:reshape(y.shape) end, 2)
+define("view_as", function(x, y) return x:view(y.shape) end, 2)
 
 --- x in the type of y.
-define("type_as", function(x, y) return x:to(y.dtype) end)
+define("type_as", function(x, y) return x:to(y.dtype) end, 2)
 
 --- All elements in one dimension.
 define("ravel", function(x) return x:reshape(-1) end)
@@ -51,33 +78,33 @@ define("ravel", function(x) return x:reshape(-1) end)
 define("broadcast_to", function(x, ...) return x:expand(...) end)
 
 -- The shape to which tensors broadcast.
-local function common_shape(list)
+local function common_shape(who, list)
   local shape = {}
   for _, x in ipairs(list) do
     local own = x.shape
-    local lead = #own - #shape
-    for _ = 1, lead do table.insert(shape, 1, 1) end
+    for _ = 1, #own - #shape do table.insert(shape, 1, 1) end
     for i = 1, #own do
       local at = #shape - #own + i
-      if shape[at] == 1 then shape[at] = own[i] end
+      if shape[at] == 1 then shape[at] = own[i]
+      elseif own[i] ~= 1 and own[i] ~= shape[at] then
+        error(("%s: sizes %d and %d do not fit"):format(who, shape[at],
+              own[i]), 3)
+      end
     end
   end
   return shape
 end
 
 --- A list of tensors, all expanded to the shape they have in common.
-function neap.broadcast_tensors(...)
-  local list, out = {...}, {}
-  if #list == 1 and type(list[1]) == "table" then list = list[1] end
-  local shape = common_shape(list)
+define_list("broadcast_tensors", function(list)
+  local shape, out = common_shape("broadcast_tensors", list), {}
   for i, x in ipairs(list) do out[i] = x:expand(shape) end
   return out
-end
+end)
 
 --- Grids of coordinates: for n vectors a list of n tensors of n dimensions.
--- @param indexing "ij" (the first vector runs along dimension 1) or "xy"
-function neap.meshgrid(list, options)
-  options = options or {}
+-- Option indexing: "ij" (the first vector runs along dimension 1) or "xy".
+define_list("meshgrid", function(list, options)
   local indexing = options.indexing or list.indexing or "ij"
   check(indexing == "ij" or indexing == "xy",
         "meshgrid: indexing must be one of ij xy, not '%s'", indexing)
@@ -91,7 +118,7 @@ function neap.meshgrid(list, options)
     if indexing == "xy" and n > 1 then out[i] = out[i]:transpose(1, 2) end
   end
   return out
-end
+end)
 
 local function at_least(n)
   return function(x)
@@ -113,32 +140,86 @@ end
 
 --- Tensors side by side (dimension 2; vectors one after the other), below
 -- each other (dimension 1) and behind each other (dimension 3).
-function neap.hstack(list)
+define_list("hstack", function(list)
   list = each(list, neap.atleast_1d)
   return neap.cat(list, {dim = list[1].ndim == 1 and 1 or 2})
-end
-function neap.vstack(list)
+end)
+define_list("vstack", function(list)
   return neap.cat(each(list, neap.atleast_2d), {dim = 1})
-end
-function neap.dstack(list)
+end)
+define_list("dstack", function(list)
   return neap.cat(each(list, neap.atleast_3d), {dim = 3})
-end
+end)
 
 --- Vectors as the columns of a matrix, matrices side by side.
-function neap.column_stack(list)
+define_list("column_stack", function(list)
   return neap.hstack(each(list, function(x)
     return x.ndim < 2 and x:reshape(-1, 1) or x
   end))
+end)
+
+--- Matrices along the diagonal of a matrix of zeros.
+define_list("block_diag", function(list)
+  local blocks, rows, columns = each(list, neap.atleast_2d), 0, 0
+  for _, x in ipairs(blocks) do columns = columns + x:size(2) end
+  local bands = {}
+  for i, x in ipairs(blocks) do
+    bands[i] = x:pad{rows, columns - rows - x:size(2)}
+    rows = rows + x:size(2)
+  end
+  return neap.cat(bands)
+end)
+
+--- All combinations of the elements of vectors, a row each.
+define_list("cartesian_prod", function(list)
+  if #list == 1 then return list[1] end
+  return neap.stack(each(neap.meshgrid(list), neap.ravel), {dim = 2})
+end)
+
+-- Positions where a dimension is cut: n nearly equal parts, or before the
+-- given positions.
+local function parts(size, cuts)
+  local sizes = {}
+  if type(cuts) == "number" then
+    for i = 1, cuts do
+      sizes[i] = size // cuts + (i <= size % cuts and 1 or 0)
+    end
+    return sizes
+  end
+  local last = 1
+  for i, at in ipairs(cuts) do
+    sizes[i], last = at - last, at
+  end
+  sizes[#sizes + 1] = size + 1 - last
+  return sizes
 end
 
+--- A list of n nearly equal parts of a dimension (1), or of the parts
+-- between the positions of a list, which begin new ones.
+define("tensor_split", function(x, cuts, dim)
+  dim = dim or 1
+  local out, at = {}, 1
+  for i, size in ipairs(parts(x:size(dim), cuts)) do
+    out[i] = x:narrow(dim, at, size)
+    at = at + size
+  end
+  return out
+end)
+
 --- Columns, or rows, in reverse order.
-define("fliplr", function(x) return x:flip(2) end)
+define("fliplr", function(x)
+  check(x.ndim > 1, "fliplr: x has %d dimensions, expected two or more",
+        x.ndim)
+  return x:flip(2)
+end)
 define("flipud", function(x) return x:flip(1) end)
 
 --- x turned k times by a quarter in the plane of two dimensions, from the
 -- first to the second.
 define("rot90", function(x, k, dims)
   k, dims = (k or 1) % 4, dims or {1, 2}
+  check(x.ndim > 1, "rot90: x has %d dimensions, expected two or more",
+        x.ndim)
   if k == 1 then return x:flip(dims[2]):transpose(dims[1], dims[2]) end
   if k == 2 then return x:flip(dims) end
   if k == 3 then return x:flip(dims[1]):transpose(dims[1], dims[2]) end
@@ -154,6 +235,7 @@ end)
 
 --- Matrices (the last two dimensions) with the rows of x as a diagonal.
 define("diag_embed", function(x, offset)
+  check(x.ndim > 0, "diag_embed: x has no dimensions, expected one or more")
   offset = offset or 0
   local n, shape = x:size(-1) + math.abs(offset), x.shape
   shape[#shape], shape[#shape + 1] = n, n
@@ -169,7 +251,7 @@ end)
 
 -- Positions of a triangle of a matrix, as two rows.
 local function triangle(rows, columns, keep)
-  local at = keep(neap.ones(rows, columns, {dtype = "uint8"}))
+  local at = keep(neap.ones({rows, columns or rows}, {dtype = "uint8"}))
   return at:nonzero():t()
 end
 
@@ -181,28 +263,26 @@ function neap.triu_indices(rows, columns, offset)
   return triangle(rows, columns, function(x) return x:triu(offset or 0) end)
 end
 
---- True if all elements are close: |x - y| <= atol + rtol |y|.
--- @param options rtol (1e-5), atol (1e-8), equal_nan (false)
-define("allclose", function(x, y, options)
-  return x:isclose(y, options or {}):all():item()
-end)
+--- True if all elements are close: |x - y| <= atol + rtol |y|; with the
+-- arguments of isclose: rtol (1e-5), atol (1e-8), equal_nan (false).
+define("allclose", function(x, y, ...)
+  return x:isclose(y, ...):all():item()
+end, 2)
 
 --- True if shapes and all elements are the same.
 define("equal", function(x, y)
-  check_tensor("equal", x)
-  check_tensor("equal", y)
   if #x.shape ~= #y.shape then return false end
   for d, size in ipairs(x.shape) do
     if y:size(d) ~= size then return false end
   end
   return x:eq(y):all():item()
-end)
+end, 2)
 
 --- The elements of x at positions in row order, in the shape of index.
 define("take", function(x, index)
   return x:reshape(-1):index_select(1, index:reshape(-1))
          :reshape(index.shape)
-end)
+end, 2)
 
 --- gather with an index that broadcasts along all other dimensions.
 define("take_along_dim", function(x, index, dim)
@@ -211,63 +291,227 @@ define("take_along_dim", function(x, index, dim)
   check(#shape == #own,
         "take_along_dim: x has %d dimensions, but index %d", #shape, #own)
   local d = dim < 0 and dim + #shape + 1 or dim
+  check(shape[d] ~= nil, "take_along_dim: no dimension %d in a tensor of %d " ..
+        "dimensions", dim, #shape)
   for i = 1, #shape do
     if i ~= d and own[i] ~= 1 then shape[i] = own[i] end
   end
   local at = {table.unpack(shape)}
   at[d], shape[d] = own[d], x:size(d)
   return x:expand(shape):gather(dim, index:expand(at))
-end)
+end, 2)
 
 --- The number of the interval between boundaries in which each value lies:
 -- 1 below the first boundary.
 define("bucketize", function(values, boundaries, options)
   return boundaries:searchsorted(values, options or {})
-end)
+end, 2)
 
 --- True where an element of x is among the values.
 define("isin", function(x, values)
   local shape = x.shape
   shape[#shape + 1] = 1
   return x:reshape(shape):eq(values:reshape(-1)):any(-1)
-end)
+end, 2)
 
---- The smallest and the largest element, over all or along a dimension.
-define("aminmax", function(x, options)
-  options = options or {}
-  return x:amin(options), x:amax(options)
-end)
+-- Options {dim, unbiased, keepdim, correction}, or these one by one, of
+-- which mean takes some.
+local function for_mean(options, ...)
+  if type(options) ~= "table" or #options > 0 then
+    local _, keepdim = ...
+    options = {dim = options, keepdim = keepdim}
+  end
+  return {dim = options.dim, keepdim = options.keepdim}
+end
 
---- Deviation (variance) and mean.
-define("std_mean", function(x, options)
-  options = options or {}
-  local mean = {dim = options.dim, keepdim = options.keepdim}
-  return x:std(options), x:mean(mean)
+--- The smallest and the largest element, over all or along dimensions.
+define("aminmax", function(x, ...) return x:amin(...), x:amax(...) end)
+
+--- Deviation (variance) and mean, with the arguments of std (var).
+define("std_mean", function(x, ...)
+  return x:std(...), x:mean(for_mean(...))
 end)
-define("var_mean", function(x, options)
-  options = options or {}
-  local mean = {dim = options.dim, keepdim = options.keepdim}
-  return x:var(options), x:mean(mean)
+define("var_mean", function(x, ...)
+  return x:var(...), x:mean(for_mean(...))
 end)
 
 --- Sum and mean of what is not NaN.
-define("nansum", function(x, options)
-  return neap.where(x:isnan(), 0, x):sum(options or {})
+define("nansum", function(x, ...)
+  return neap.where(x:isnan(), 0, x):sum(...)
 end)
-define("nanmean", function(x, options)
-  options = options or {}
-  local there = x:isnan():logical_not():to(x.dtype):sum(options)
-  return neap.nansum(x, options) / there
+define("nanmean", function(x, ...)
+  local there = x:isnan():logical_not():to(x.dtype):sum(...)
+  return neap.nansum(x, ...) / there
+end)
+
+--- The middle of what is not NaN: (values, indices) along a dimension.
+define("nanmedian", function(x, dim, keepdim)
+  local shape = x.shape
+  local rows = dim and x:movedim(dim, -1):reshape(-1, x:size(dim))
+               or x:reshape(1, -1)
+  local values, at = {}, {}
+  for i = 1, #rows do
+    local there = rows[i]:isnan():logical_not():count_nonzero():item()
+    local k = math.max(1, (there + 1) // 2)
+    values[i], at[i] = rows[i]:kthvalue(k)
+  end
+  values, at = neap.stack(values), neap.stack(at)
+  if not dim then return values:reshape{} end
+  table.remove(shape, dim < 0 and dim + x.ndim + 1 or dim)
+  values, at = values:reshape(shape), at:reshape(shape)
+  if keepdim then return values:unsqueeze(dim), at:unsqueeze(dim) end
+  return values, at
+end)
+
+--- Differences of neighbours along a dimension (-1), n (1) times.
+define("diff", function(x, n, dim)
+  dim = dim or -1
+  for _ = 1, n or 1 do
+    local size = x:size(dim)
+    x = x:narrow(dim, 2, size - 1) - x:narrow(dim, 1, size - 1)
+  end
+  return x
+end)
+
+--- The area below y along a dimension (-1), by trapezoids; x holds places,
+-- or is the distance between them (1).
+define("trapezoid", function(y, x, dim)
+  dim = dim or -1
+  local n = y:size(dim)
+  local middle = (y:narrow(dim, 2, n - 1) + y:narrow(dim, 1, n - 1)) / 2
+  if neap.is_tensor(x) then return (middle * x:diff(1, dim)):sum(dim) end
+  return middle:sum(dim) * (x or 1)
 end)
 
 --- The p-norm of x - y.
-define("dist", function(x, y, p) return (x - y):norm(p or 2) end)
+define("dist", function(x, y, p) return (x - y):norm(p or 2) end, 2)
+
+--- x log y, and 0 where x is 0.
+define("xlogy", function(x, y)
+  y = neap.is_tensor(y) and y or neap.full({}, y, {dtype = x.dtype})
+  local none = x:eq(0)
+  return neap.where(none & y:isnan():logical_not(), 0,
+                    x * neap.where(none, 1, y):log())
+end)
+
+--- 0 below 0, 1 above, and a value at 0.
+define("heaviside", function(x, values)
+  return neap.where(x:eq(0), values, x:gt(0):to(x.dtype))
+end)
+
+--- The larger or smaller of two; where one is NaN the other.
+define("fmax", function(x, y)
+  return neap.where(y:isnan(), x, neap.where(x:isnan(), y, x:maximum(y)))
+end, 2)
+define("fmin", function(x, y)
+  return neap.where(y:isnan(), x, neap.where(x:isnan(), y, x:minimum(y)))
+end, 2)
+
+--- Radians of degrees, and degrees of radians.
+define("deg2rad", function(x) return x * (math.pi / 180) end)
+define("rad2deg", function(x) return x * (180 / math.pi) end)
+
+--- x to the power of y in double precision.
+define("float_power", function(x, y)
+  return x:to("float64"):pow(neap.is_tensor(y) and y:to("float64") or y)
+end)
+
+--- True where x is infinity, or minus infinity.
+define("isposinf", function(x) return x:eq(math.huge) end)
+define("isneginf", function(x) return x:eq(-math.huge) end)
+
+--- x in rising order along dimension 1.
+define("msort", function(x) return (x:sort(1)) end)
+
+--- The k-th power of square matrices; k is a whole number from 0 on.
+define("matrix_power", function(x, k)
+  check(math.type(k) == "integer" and k >= 0,
+        "matrix_power: k must be a whole number from 0 on")
+  local y
+  local square = x
+  while k > 0 do
+    if k % 2 == 1 then y = y and y:matmul(square) or square end
+    k = k // 2
+    if k > 0 then square = square:matmul(square) end
+  end
+  return y or neap.eye(x:size(-1), {dtype = x.dtype}):expand(x.shape)
+end)
+
+--- x + the outer product of two vectors.
+define("addr", function(x, v1, v2, options)
+  options = options or {}
+  return (options.beta or 1) * x + (options.alpha or 1) * v1:outer(v2)
+end, 3)
+
+--- Powers of the elements of a vector as columns, falling (or rising).
+define("vander", function(x, n, increasing)
+  n = n or #x
+  local powers = neap.arange(n) - 1
+  if not increasing then powers = powers:flip(1) end
+  return x:unsqueeze(2) ^ powers:to(x.dtype)
+end)
+
+--- Distances between all pairs of rows, the upper triangle in row order.
+define("pdist", function(x, p)
+  local n = #x
+  local at = neap.triu_indices(n, n, 1)
+  return neap.cdist(x, x, {p = p or 2})[{at[1], at[2]}]
+end)
+
+--- Positions of the elements that differ from 0, a row for each.
+define("argwhere", function(x) return x:nonzero() end)
+
+--- Neighbours that are equal become one: values, and if asked for where
+-- each element went (return_inverse) and how many became one
+-- (return_counts).
+define("unique_consecutive", function(x, options)
+  options = options or {}
+  local flat = x:reshape(-1)
+  local n = #flat
+  local new = neap.ones{n, dtype = "bool"}
+  if n > 1 then new[{{2, -1}}] = flat[{{2, -1}}]:ne(flat[{{1, -2}}]) end
+  local out = {flat[new]}
+  local group = new:to("int64"):cumsum(1)
+  if options.return_inverse then out[2] = group:reshape(x.shape) end
+  if options.return_counts then out[#out + 1] = group:bincount() end
+  return table.unpack(out)
+end)
+
+--- x[...] = values at positions given by tensors (as a table), as a new
+-- tensor and in place; with accumulate they are added.
+define("index_put", function(x, indices, values, accumulate)
+  return x:clone():index_put_(indices, values, accumulate)
+end)
+function Tensor.index_put_(x, indices, values, accumulate)
+  if accumulate then values = values + neap.zeros_like(x[indices]) end
+  if not accumulate then
+    x[indices] = values
+    return x
+  end
+  local flat = neap.arange(x:numel()):reshape(x.shape)[indices]
+  return x:copy_(x:reshape(-1):scatter_add(1, flat:reshape(-1),
+                 values:to(x.dtype):reshape(-1)):reshape(x.shape))
+end
+
+local interleave = neap.repeat_interleave
+--- Each slice of a dimension several times in a row; 'repeats' may be a
+-- tensor with a number for each.
+function neap.repeat_interleave(x, ...)
+  local repeats, dim = ...
+  if not neap.is_tensor(repeats) then return interleave(x, ...) end
+  if dim == nil then x, dim = x:reshape(-1), 1 end
+  local ends = repeats:cumsum(1)
+  local total = #ends > 0 and ends[-1] or 0
+  return x:index_select(dim, ends:searchsorted(neap.arange(total)))
+end
+Tensor.repeat_interleave = neap.repeat_interleave
+F.repeat_interleave = neap.repeat_interleave
 
 --- The products of the rows of x and of z: x z^T.
 define("inner", function(x, z)
   if x.ndim == 0 or z.ndim == 0 then return x * z end
   return x:tensordot(z, {x_dims = -1, z_dims = -1})
-end)
+end, 2)
 
 --- The vector product along a dimension of size 3.
 define("cross", function(x, y, dim)
@@ -276,16 +520,21 @@ define("cross", function(x, y, dim)
         x:size(dim))
   local a, b = x:roll(-1, dim), y:roll(-1, dim)
   return (x * b - a * y):roll(-1, dim)
-end)
+end, 2)
 
---- Covariance of the rows of x (each a variable).
-define("cov", function(x)
+--- Covariance of the rows of x (each a variable); of a vector its variance.
+-- Option correction (1): what is taken from the count.
+define("cov", function(x, options)
+  local correction = options and options.correction or 1
   local far = x - x:mean{dim = -1, keepdim = true}
-  return far:matmul(far:transpose(-1, -2)) / (x:size(-1) - 1)
+  local n = x:size(-1) - correction
+  if x.ndim == 1 then return far:dot(far) / n end
+  return far:mm(far:t()) / n
 end)
 
 --- Correlation of the rows of x.
 define("corrcoef", function(x)
+  if x.ndim == 1 then return neap.ones_like(x:mean()) end
   local c = neap.cov(x)
   local s = c:diagonal():sqrt()
   return c / s:outer(s)
@@ -315,7 +564,7 @@ function Tensor.new_tensor(x, data, options)
 end
 
 local function refuse_recorded(who, x)
-  check_tensor(who, x)
+  check_tensor(who, x, 2)
   if x.requires_grad and neap.is_grad_enabled() then
     error(who .. ": a Lua function has no gradient; use x:detach(), or " ..
           "neap.autograd.Function for one of your own", 3)

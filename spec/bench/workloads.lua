@@ -56,15 +56,29 @@ function workloads.mlp_tiny()
                  {lr = 0.05, momentum = 0.9}), nn.MSELoss())
 end
 
+-- What is made is given back at once, as reference counts of the peer do.
+local function backward_of(f, w, g)
+  return function()
+    local _ <close> = neap.scope()
+    w.grad = nil
+    f(w):backward(g)
+  end
+end
+
+local function quiet(f)
+  return function()
+    local _ <close> = neap.scope()
+    neap.set_grad_enabled(false)
+    f()
+    neap.set_grad_enabled(true)
+  end
+end
+
 -- What a call costs when the arithmetic is nothing.
 function workloads.op_overhead()
   local x, y = neap.ones(1), neap.ones(1)
   local w = neap.ones{1, requires_grad = true}
   local layer, v = nn.Linear(8, 8), neap.randn(1, 8)
-  local function off(f)
-    return function() neap.set_grad_enabled(false) f()
-      neap.set_grad_enabled(true) end
-  end
   return {
     {label = "add, no graph", call = function() return x + y end},
     {label = "add in place, no graph", call = function() x:add_(y) end},
@@ -75,11 +89,81 @@ function workloads.op_overhead()
       w.grad = nil
       z:backward()
     end},
-    {label = "Linear(8,8) batch 1", call = off(function() layer(v) end)},
+    {label = "Linear(8,8) batch 1", call = quiet(function() layer(v) end)},
     {label = "view", call = function() return v:reshape(8) end},
     {label = "index row", call = function() return v[1] end},
     {label = "item", call = function() return x:item() end}
   }
+end
+
+-- Element by element over 1,000 to 10,000,000 numbers.
+function workloads.elementwise()
+  local rows = {}
+  local function gate(x) return (x * 1.7 + 0.3):tanh() * x:sigmoid() end
+  local function add(label, call) rows[#rows + 1] = {label = label,
+                                                     call = call} end
+  for _, n in ipairs{1000, 100000, 10000000} do
+    local x = neap.randn(n)
+    local w, g = x:clone():requires_grad_(), neap.ones(n)
+    add(("tanh(ax+b)*sigmoid(x) fwd n=%d"):format(n),
+        quiet(function() return gate(x) end))
+    add(("tanh(ax+b)*sigmoid(x) fwd+bwd n=%d"):format(n),
+        backward_of(gate, w, g))
+    add(("exp n=%d"):format(n), quiet(function() return x:exp() end))
+    add(("tanh n=%d"):format(n), quiet(function() return x:tanh() end))
+    add(("add n=%d"):format(n), quiet(function() return x + x end))
+  end
+  return rows
+end
+
+-- Rows and columns of a 4096 x 512 matrix.
+function workloads.rows()
+  local x, g = neap.randn(4096, 512), neap.randn(4096, 512)
+  local w = x:clone():requires_grad_()
+  local F, rows = nn.functional, {}
+  local function add(label, f)
+    rows[#rows + 1] = {label = label, call = quiet(f)}
+  end
+  local function both(label, f)
+    rows[#rows + 1] = {label = label, call = backward_of(f, w, g)}
+  end
+  add("softmax 4096x512 fwd", function() return F.softmax(x, 2) end)
+  both("softmax 4096x512 fwd+bwd", function(t) return F.softmax(t, 2) end)
+  add("log_softmax 4096x512 fwd", function() return F.log_softmax(x, 2) end)
+  add("gelu 4096x512 fwd", function() return F.gelu(x) end)
+  both("gelu 4096x512 fwd+bwd", F.gelu)
+  add("sum all 4096x512", function() return x:sum() end)
+  add("sum axis 0", function() return x:sum(1) end)
+  add("sum axis 1", function() return x:sum(2) end)
+  add("mean axis 0", function() return x:mean(1) end)
+  add("mean axis 1", function() return x:mean(2) end)
+  add("max axis 1", function() return x:max(2) end)
+  add("argmax axis 1", function() return x:argmax(2) end)
+  add("argmax axis 0", function() return x:argmax(1) end)
+  add("exp 4096x512", function() return x:exp() end)
+  add("transpose copy 4096x512", function() return x:t():contiguous() end)
+  add("bias add 4096x512", function() return x + x[1] end)
+  add("dropout 4096x512", function() return F.dropout(x, 0.5) end)
+  add("randn 4096x512", function() return neap.randn(4096, 512) end)
+  return rows
+end
+
+-- Products where a call costs as much as the arithmetic, and the library's.
+function workloads.matmul_small()
+  local a, b = neap.randn(64, 32, 32), neap.randn(64, 32, 32)
+  local c, d = a[1]:contiguous(), b[1]:contiguous()
+  local rows = {
+    {label = "bmm 64x 32x32x32", call = quiet(function()
+      return a:bmm(b)
+    end)},
+    {label = "mm 32x32x32", call = quiet(function() return c:mm(d) end)}
+  }
+  for _, n in ipairs{128, 512, 1024} do
+    local p, q = neap.randn(n, n), neap.randn(n, n)
+    rows[#rows + 1] = {label = "mm " .. n,
+                       call = quiet(function() return p:mm(q) end)}
+  end
+  return rows
 end
 
 -- Whole processes, start to end.

@@ -3,7 +3,8 @@
 --
 -- Options: grad = false (has none), second = false (no second derivatives),
 -- ints = true (also for integers), float32 = false, views = false (results
--- depend on more than the elements), empty = false, rtol.
+-- depend on more than the elements), empty = false, expanded = false (a
+-- layout that says nothing), rtol.
 
 local samples = {}
 for _, family in ipairs{"elementwise", "reduce", "shape", "products",

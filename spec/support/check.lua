@@ -219,7 +219,7 @@ local function check_type(f, inputs, dtype, options)
                  or {same_elements, other_elements}
   for _, layouts in ipairs(groups) do
     for name, view in pairs(layouts) do
-      if name ~= "empty" or options.empty ~= false then
+      if options[name] ~= false then
         local seen = each_view(typed, view)
         local copies, reference = each_view(seen, neap.Tensor.clone), nil
         if dtype == "float32" then

@@ -108,11 +108,10 @@ static int check_target (nx_ctx *C, const nx_node *n, const char *name,
     return nx_op_fail(C, n, NEAP_EDTYPE, "the result is %s, but %s, which "
                       "it would replace, is %s", nx_dtype_name(dtype), name,
                       nx_dtype_name(x->dtype));
-  for (int d = 0; d < x->ndim; d++)
-    if (x->stride[d] == 0 && x->shape[d] > 1)
-      return nx_op_fail(C, n, NEAP_ESHAPE, "%s is expanded: several of its "
-                        "elements are the same memory, so it cannot be "
-                        "changed in place", name);
+  if (nx_overlaps_itself(x))
+    return nx_op_fail(C, n, NEAP_ESHAPE, "%s is expanded: several of its "
+                      "elements are the same memory, so it cannot be changed "
+                      "in place", name);
   return 0;
 }
 
@@ -191,7 +190,8 @@ static int check_inputs (nx_ctx *C, const nx_node *n) {
     for (end = p; *end != ' ' && *end != '\0'; end++) {}
     last = end[-1];
     if (i < n->nin && n->in[i] != NULL) {
-      if (nx_is_storage_only(n->in[i]->dtype) && !(n->op->flags & NX_ANYTYPE))
+      if (nx_is_storage_only(n->in[i]->dtype) &&
+          !(n->op->flags & (NX_ANYTYPE | NX_VIEW)))
         return storage_only(C, n, i);
     }
     else if (last == '*' && i > 0) return 0;

@@ -8,7 +8,6 @@
 ** hook is removed.
 */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "grad/tape.h"
 #include "lua/lneap.h"
@@ -27,10 +26,10 @@ nl_callback *nl_callback_new (lua_State *L, nl_state *S, int i) {
   int ref;
   lua_pushvalue(L, i);
   ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  c = malloc(sizeof(*c));
+  c = nx_alloc(S->C, sizeof(*c));
   if (c == NULL) {
     luaL_unref(L, LUA_REGISTRYINDEX, ref);
-    nl_error(L, S, "not enough memory");
+    nl_raise(L, S);
     return NULL;
   }
   c->S = S;
@@ -50,7 +49,7 @@ void nl_callback_release (void *callback) {
   nl_state *S = c->S;
   if (--c->users > 0) return;
   forget(c);
-  free(c);
+  nx_free(S->C, c, sizeof(*c));
   nl_unuse(S);
 }
 

@@ -328,10 +328,9 @@ int nl_index (lua_State *L, nl_state *S) {
 
 
 /* Without the tape, one element is written at once. */
-static int set_number (lua_State *L, nx_tensor *t, const place *p) {
+static int set_number (lua_State *L, nl_state *S, nx_tensor *t,
+                       const place *p) {
   char *at = t->data;
-  int isint;
-  lua_Integer v;
   if (!p->single || nx_requires(t)) return 0;
   if (lua_type(L, 3) != LUA_TNUMBER && lua_type(L, 3) != LUA_TBOOLEAN)
     return 0;
@@ -340,11 +339,13 @@ static int set_number (lua_State *L, nx_tensor *t, const place *p) {
     at += p->s.start.v[d] * t->stride[d] * (int64_t)nx_dtype_size(t->dtype);
   }
   if (lua_isboolean(L, 3)) nx_put_integer(t, at, lua_toboolean(L, 3));
-  else {
-    v = lua_tointegerx(L, 3, &isint);
-    if (isint) nx_put_integer(t, at, v);
-    else nx_put_number(t, at, lua_tonumber(L, 3));
+  else if (lua_isinteger(L, 3)) {
+    if (!nx_fits(t->dtype, lua_tointeger(L, 3)))
+      nl_error(L, S, "%I does not fit %s", lua_tointeger(L, 3),
+               nx_dtype_name(t->dtype));
+    nx_put_integer(t, at, lua_tointeger(L, 3));
   }
+  else nx_put_number(t, at, lua_tonumber(L, 3));
   t->store->version++;
   return 1;
 }
@@ -401,7 +402,7 @@ int nl_newindex (lua_State *L, nl_state *S) {
   place p;
   read_place(L, S, t, 2, &p);
   if (p.nnew) return nl_error(L, S, "a new axis cannot be assigned to");
-  if (set_number(L, t, &p)) return 0;
+  if (set_number(L, S, t, &p)) return 0;
   value = value_at(L, S, 3);
   nl_check(L, S);
   if (p.mask && value->ndim > 0) {     /* positions instead */

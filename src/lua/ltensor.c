@@ -336,17 +336,18 @@ static void measure (lua_State *L, nl_state *S, builder *b, int i) {
 }
 
 static char *store_value (lua_State *L, nl_state *S, builder *b, char *at) {
-  int whole;
   if (lua_type(L, -1) == LUA_TBOOLEAN)
     nx_put_integer(b->t, at, lua_toboolean(L, -1));
   else if (lua_type(L, -1) != LUA_TNUMBER)
     nl_error(L, S, "tensor: the data holds %s, expected numbers (tables must "
              "be equally long at each level)", luaL_typename(L, -1));
-  else {
-    lua_Integer v = lua_tointegerx(L, -1, &whole);
-    if (whole) nx_put_integer(b->t, at, v);
-    else nx_put_number(b->t, at, lua_tonumber(L, -1));
+  else if (lua_isinteger(L, -1)) {
+    if (!nx_fits(b->t->dtype, lua_tointeger(L, -1)))
+      nl_error(L, S, "tensor: %I does not fit %s", lua_tointeger(L, -1),
+               nx_dtype_name(b->t->dtype));
+    nx_put_integer(b->t, at, lua_tointeger(L, -1));
   }
+  else nx_put_number(b->t, at, lua_tonumber(L, -1));
   return at + nx_dtype_size(b->t->dtype);
 }
 

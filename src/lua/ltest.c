@@ -90,7 +90,7 @@ static int x_ops (lua_State *L) {
     lua_setfield(L, -2, "initialiser");
     lua_pushboolean(L, ((*p)->flags & NX_INNER) != 0);
     lua_setfield(L, -2, "inner");
-    lua_pushboolean(L, ((*p)->flags & NX_ANYTYPE) != 0);
+    lua_pushboolean(L, ((*p)->flags & (NX_ANYTYPE | NX_VIEW)) != 0);
     lua_setfield(L, -2, "anytype");
     push_fields(L, (*p)->fields);
     lua_setfield(L, -2, "fields");
@@ -139,7 +139,8 @@ static int x_apply (lua_State *L) {
   nl_state *S = nl_S(L);
   const char *name = luaL_checkstring(L, 1), *options = lua_tostring(L, 2);
   nx_tensor *in[16] = {0}, *out[8] = {0};
-  int n = (int)lua_rawlen(L, 3), nout = (int)luaL_checkinteger(L, 4);
+  int n = (int)lua_rawlen(L, 3);
+  int nout = (int)luaL_checkinteger(L, 4);
   nl_tensor *h[8];
   neap_code code;
   luaL_argcheck(L, n <= 16 && nout <= 8, 3, "too many");

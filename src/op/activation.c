@@ -68,7 +68,7 @@ const nx_op nx_op_##id = { \
 
 /* 0 at 0 itself */
 ACTIVATION(relu, whole, y, "y", "The larger of x and 0.",
-           PICK(ABOVE(y, 0), g, NUMBER(0)))
+           PICK(nx_le(C, y, NUMBER(0)), NUMBER(0), g))
 
 /* 1 - y^2 */
 ACTIVATION(tanh, real, y, "y", "Hyperbolic tangent.",

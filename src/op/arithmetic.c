@@ -24,7 +24,8 @@ static int arithmetic_shape (nx_ctx *C, nx_node *n) {
   int type = nx_meeting_type(n);
   if (type == NEAP_BOOL && n->op == &nx_op_sub)
     return nx_op_fail(C, n, NEAP_EDTYPE, "both operands are bool, for which "
-                      "there is no difference (use x:ne(z) or x:to(\"int64\"))");
+                      "there is no difference (use x:ne(z), or "
+                      "x:to(\"int64\"))");
   return nx_meet(C, n, type);
 }
 
@@ -42,11 +43,16 @@ static int weighted_sum (nx_ctx *C, nx_node *n, double alpha) {
     return nx_map(C, K->maximum, NULL, n->out[0], 2, n->in);
   if (alpha == 1) return nx_map(C, K->add, NULL, n->out[0], 2, n->in);
   if (alpha == -1) return nx_map(C, K->sub, NULL, n->out[0], 2, n->in);
-  if (K->muladd == NULL)
-    return nx_op_fail(C, n, NEAP_EARG, "alpha is %.14g, but integers take "
-                      "only 1", alpha);
-  in[0] = n->in[1];
+  if (K->muladd == NULL && alpha != rint(alpha))
+    return nx_op_fail(C, n, NEAP_EARG, "alpha is %.14g, but the operands are "
+                      "integers", fabs(alpha));
   in[1] = nx_typed(C, nx_from_number(C, alpha), n->in[1]->dtype);
+  if (K->muladd == NULL) {
+    in[0] = n->in[0];
+    in[1] = in[1] ? nx_mul(C, n->in[1], in[1]) : NULL;
+    return in[1] ? nx_map(C, K->add, NULL, n->out[0], 2, in) : nx_status(C);
+  }
+  in[0] = n->in[1];
   in[2] = n->in[0];
   if (nx_status(C)) return nx_status(C);
   return nx_map(C, K->muladd, NULL, n->out[0], 3, in);

@@ -13,9 +13,17 @@ int nx_meeting_type (const nx_node *n) {
 }
 
 
-static nx_tensor *converted (nx_ctx *C, nx_tensor *t, int dtype) {
-  if (t->flags & NX_IS_NUMBER_FLAG) return nx_typed(C, t, dtype);
-  return t->dtype == dtype ? t : nx_to(C, t, dtype);
+nx_tensor *nx_operand (nx_ctx *C, const nx_node *n, nx_tensor *t,
+                       int dtype) {
+  if (t == NULL) return NULL;
+  if (!(t->flags & NX_IS_NUMBER_FLAG))
+    return t->dtype == dtype ? t : nx_to(C, t, dtype);
+  if (t->dtype == NEAP_I64 && !nx_fits(dtype, *(int64_t *)t->data)) {
+    nx_op_fail(C, n, NEAP_EARG, "%lld does not fit %s",
+               (long long)*(int64_t *)t->data, nx_dtype_name(dtype));
+    return NULL;
+  }
+  return nx_typed(C, t, dtype);
 }
 
 
@@ -24,8 +32,8 @@ int nx_meet_inputs (nx_ctx *C, nx_node *n, int dtype) {
     return nx_op_fail(C, n, NEAP_EDTYPE, "the result is %s, but x, which it "
                       "would replace, is %s", nx_dtype_name(dtype),
                       nx_dtype_name(n->in[0]->dtype));
-  n->in[0] = converted(C, n->in[0], dtype);
-  n->in[1] = converted(C, n->in[1], dtype);
+  n->in[0] = nx_operand(C, n, n->in[0], dtype);
+  n->in[1] = nx_operand(C, n, n->in[1], dtype);
   return nx_status(C);
 }
 

@@ -14,6 +14,9 @@ int nx_meeting_type (const nx_node *n);
 ** the shape they broadcast to.
 */
 int nx_meet (nx_ctx *C, nx_node *n, int dtype);
+/* An operand in the type of the others (on the tape); a bare number must
+   fit. */
+nx_tensor *nx_operand (nx_ctx *C, const nx_node *n, nx_tensor *t, int dtype);
 /* Only the operands. */
 int nx_meet_inputs (nx_ctx *C, nx_node *n, int dtype);
 

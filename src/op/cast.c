@@ -58,7 +58,7 @@ static int clone_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
 const nx_op nx_op_clone = {
   .name = "clone",
   .doc = "A copy of x, in row order.",
-  .inputs = "x", .outputs = "y",
+  .inputs = "x", .outputs = "y", .flags = NX_ANYTYPE,
   .shape = clone_shape, .forward = to_forward, .grad = clone_grad
 };
 

@@ -7,11 +7,6 @@
 #include "op/unary.h"
 
 
-/* a bare number adapts to what it stands beside */
-static nx_tensor *number_as (nx_ctx *C, nx_tensor *t, int dtype) {
-  return t && t->link ? nx_to(C, t, dtype) : nx_typed(C, t, dtype);
-}
-
 static int want_mask (nx_ctx *C, const nx_node *n, int i) {
   char name[32];
   if (n->in[i]->dtype == NEAP_BOOL) return 0;
@@ -41,8 +36,8 @@ static int where_shape (nx_ctx *C, nx_node *n) {
   int type = nx_promote(n->in[1], n->in[2]);
   nx_tensor all;
   if (want_mask(C, n, 0)) return nx_status(C);
-  n->in[1] = number_as(C, n->in[1], type);
-  n->in[2] = number_as(C, n->in[2], type);
+  n->in[1] = nx_operand(C, n, n->in[1], type);
+  n->in[2] = nx_operand(C, n, n->in[2], type);
   if (nx_status(C) || broadcast_all(C, n, &all)) return nx_status(C);
   nx_out(C, n, 0, type, all.ndim, all.shape);
   return nx_status(C);
@@ -89,7 +84,7 @@ static int masked_fill_shape (nx_ctx *C, nx_node *n) {
   if (nx_is_float(n->in[2]->dtype) && nx_is_whole(n->in[0]->dtype))
     return nx_op_fail(C, n, NEAP_EDTYPE, "value is not an integer, but x is "
                       "%s", nx_dtype_name(n->in[0]->dtype));
-  n->in[2] = number_as(C, n->in[2], n->in[0]->dtype);
+  n->in[2] = nx_operand(C, n, n->in[2], n->in[0]->dtype);
   if (nx_status(C) || broadcast_all(C, n, &all)) return nx_status(C);
   nx_out(C, n, 0, n->in[0]->dtype, all.ndim, all.shape);
   return nx_status(C);
@@ -188,7 +183,7 @@ static int clamp_shape (nx_ctx *C, nx_node *n) {
   if (n->inplace && nx_is_float(x->dtype)) type = x->dtype;
   for (int i = 0; i < 3; i++)
     if (n->in[i] && (i > 0 || !n->inplace))
-      n->in[i] = number_as(C, n->in[i], type);
+      n->in[i] = nx_operand(C, n, n->in[i], type);
   if (nx_status(C) || broadcast_all(C, n, &all)) return nx_status(C);
   nx_out(C, n, 0, type, all.ndim, all.shape);
   return nx_status(C);
@@ -247,7 +242,7 @@ static int lerp_shape (nx_ctx *C, nx_node *n) {
   if (nx_want_float(C, n, 0)) return nx_status(C);
   for (int i = 1; i < 3; i++) {
     if (n->in[i]->flags & NX_IS_NUMBER_FLAG || n->in[i]->len == 1)
-      n->in[i] = number_as(C, n->in[i], type);
+      n->in[i] = nx_operand(C, n, n->in[i], type);
     if (nx_status(C)) return nx_status(C);
     if (n->in[i]->dtype != type)
       return nx_op_fail(C, n, NEAP_EDTYPE, "x is %s, but %s is %s",
@@ -309,7 +304,7 @@ static int addc_shape (nx_ctx *C, nx_node *n) {
   int type = n->in[0]->dtype;
   if (nx_want_float(C, n, 0)) return nx_status(C);
   for (int i = 1; i < 3; i++)
-    if ((n->in[i] = number_as(C, n->in[i], type)) == NULL)
+    if ((n->in[i] = nx_operand(C, n, n->in[i], type)) == NULL)
       return nx_status(C);
   if (broadcast_all(C, n, &all)) return nx_status(C);
   nx_out(C, n, 0, type, all.ndim, all.shape);
@@ -322,7 +317,7 @@ static int addc_forward (nx_ctx *C, nx_node *n, nx_map_fn *f) {
   if (part == NULL || nx_map(C, f, NULL, part, 2, n->in + 1))
     return nx_status(C);
   in[0] = part;
-  in[1] = number_as(C, nx_from_number(C, ((addc_args *)n->a)->value),
+  in[1] = nx_operand(C, n, nx_from_number(C, ((addc_args *)n->a)->value),
                     part->dtype);
   in[2] = n->in[0];
   return nx_map(C, K->muladd, NULL, n->out[0], 3, in);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include "ops.h"
+#include "op/broadcast.h"
 #include "op/fill.h"
 
 typedef struct make_args { nx_ints size; int dtype; } make_args;
@@ -45,7 +46,8 @@ static int fill_ones (nx_ctx *C, nx_node *n) {
 
 /* the only input that is a value is the last one */
 static int fill_value (nx_ctx *C, nx_node *n) {
-  return nx_copy(C, n->out[0], n->in[n->nin - 1]);
+  nx_tensor *v = nx_operand(C, n, n->in[n->nin - 1], n->out[0]->dtype);
+  return v ? nx_copy(C, n->out[0], v) : nx_status(C);
 }
 
 

@@ -47,11 +47,9 @@ static int matmul_shape (nx_ctx *C, nx_node *n) {
   if (n->in[0]->ndim == 0 || n->in[1]->ndim == 0)
     return nx_op_fail(C, n, NEAP_ESHAPE, "both operands need a dimension; "
                       "for numbers there is mul");
-  if (!nx_is_float(type))
-    return nx_op_fail(C, n, NEAP_EDTYPE, "the operands are %s and %s, "
-                      "expected float32 or float64",
-                      nx_dtype_name(n->in[0]->dtype),
-                      nx_dtype_name(n->in[1]->dtype));
+  if (type == NEAP_BOOL)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "both operands are bool, expected "
+                      "numbers");
   if (nx_meet_inputs(C, n, type) || as_matrices(C, n, &o))
     return nx_status(C);
   x = o.x;

@@ -158,13 +158,18 @@ static double logaddexp (double x, double z, double base) {
 
 #define LN2 0.69314718055994530942
 
-BIVARIATE(logaddexp, "x z y", "log(e^x + e^z), safe for large x and z.",
-          logaddexp(x, z, 1), nx_exp(C, nx_sub(C, x, y)),
-          nx_exp(C, nx_sub(C, z, y)))
+/* e^x / (e^x + e^z) */
+static nx_tensor *share (nx_ctx *C, nx_tensor *x, nx_tensor *z, double base) {
+  nx_tensor *more = nx_sub(C, x, z);
+  if (base != 1) more = nx_mul(C, more, nx_from_number(C, base));
+  return nx_sigmoid(C, more);
+}
 
-BIVARIATE(logaddexp2, "x z y", "log2(2^x + 2^z), safe for large x and z.",
-          logaddexp(x, z, LN2), nx_exp2(C, nx_sub(C, x, y)),
-          nx_exp2(C, nx_sub(C, z, y)))
+BIVARIATE(logaddexp, "x z", "log(e^x + e^z), safe for large x and z.",
+          logaddexp(x, z, 1), share(C, x, z, 1), share(C, z, x, 1))
+
+BIVARIATE(logaddexp2, "x z", "log2(2^x + 2^z), safe for large x and z.",
+          logaddexp(x, z, LN2), share(C, x, z, LN2), share(C, z, x, LN2))
 
 /* the sign of y over the sign of x, 0 where x is 0 */
 BIVARIATE(copysign, "x y", "|x| with the sign of z.", copysign(x, z),

@@ -289,9 +289,11 @@ static int cosine_similarity_compose (nx_ctx *C, nx_node *n) {
   const cosine_args *a = n->a;
   nx_ints dims = {1, {a->dim}};
   nx_tensor *x = n->in[0], *z = n->in[1];
-  while (x && z && x->ndim < z->ndim) x = nx_unsqueeze(C, x, 0);
-  while (x && z && z->ndim < x->ndim) z = nx_unsqueeze(C, z, 0);
-  if (nx_status(C)) return nx_status(C);
+  int64_t shape[NEAP_MAXDIM];
+  int ndim;
+  if (nx_broadcast(C, n->op->name, x, z, &ndim, shape)) return nx_status(C);
+  x = nx_expand(C, x, ndim, shape);
+  z = nx_expand(C, z, ndim, shape);
   x = DIV(x, norm_at_least(C, x, 2, a->dim, a->eps));
   z = DIV(z, norm_at_least(C, z, 2, a->dim, a->eps));
   return nx_composed(C, n, nx_sum(C, MUL(x, z), dims, 0));

@@ -59,6 +59,23 @@ static int places (nx_ctx *C, nx_node *n, nx_tensor *q, int64_t size,
 }
 
 
+/* the lower one alone where the share is 0: the upper may be infinite */
+static nx_tensor *lerp (nx_ctx *C, nx_tensor *low, nx_tensor *high,
+                        nx_tensor *share) {
+  nx_tensor *zero = NUM(0), *whole = nx_eq(C, share, NUM(1));
+  nx_tensor *y = ADD(low, MUL(SUB(high, low), share));
+  y = nx_where(C, nx_eq(C, share, zero), low, y);
+  return nx_where(C, whole, high, y);
+}
+
+/* NaN where the sorted row x ends with it */
+static nx_tensor *with_nan (nx_ctx *C, nx_tensor *y, nx_tensor *x) {
+  nx_tensor *last = x ? nx_narrow(C, x, -1, x->shape[x->ndim - 1] - 1, 1)
+                      : NULL;
+  return nx_where(C, nx_eq(C, last, last), y, last);
+}
+
+
 /*
 ** The result has q's dimension in front (none if q is one number).
 */
@@ -92,7 +109,8 @@ static int quantile_compose (nx_ctx *C, nx_node *n) {
   x = nx_sort(C, nx_permute(C, x, order), -1);     /* the dimension last */
   share = share ? nx_to(C, share, n->in[0]->dtype) : NULL;
   y = nx_index_select(C, x, -1, low, 0);
-  y = ADD(y, MUL(SUB(nx_index_select(C, x, -1, high, 0), y), share));
+  y = lerp(C, y, nx_index_select(C, x, -1, high, 0), share);
+  y = with_nan(C, y, x);
   if (y == NULL) return nx_status(C);
   last.n = y->ndim;                                /* q first */
   for (int d = 0; d < y->ndim; d++) last.v[d] = d == 0 ? y->ndim - 1 : d - 1;
@@ -158,7 +176,7 @@ static int logit_compose (nx_ctx *C, nx_node *n) {
   if (nx_want_float(C, n, 0)) return nx_status(C);
   if (eps != NX_UNSET)
     x = nx_minimum(C, nx_maximum(C, x, NUM(eps)), NUM(1 - eps));
-  return nx_composed(C, n, nx_log(C, DIV(x, SUB(NUM(1), x))));
+  return nx_composed(C, n, SUB(nx_log(C, x), nx_log1p(C, nx_neg(C, x))));
 }
 
 const nx_op nx_op_logit = {

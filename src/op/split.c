@@ -111,6 +111,13 @@ static int chunk_shape (nx_ctx *C, nx_node *n) {
     return nx_op_fail(C, n, NEAP_EARG, "chunks is %lld, expected 1 or more",
                       (long long)a->chunks);
   size = n->in[0]->shape[a->dim];
+  if (size == 0) {                     /* as many empty ones */
+    if (a->chunks > INT32_MAX || nx_out_room(C, n, (int)a->chunks))
+      return nx_status(C);
+    for (int i = 0; i < a->chunks; i++)
+      if (piece(C, n, i, a->dim, 0, 0)) return nx_status(C);
+    return 0;
+  }
   size = size / a->chunks + (size % a->chunks != 0);
   return equal_pieces(C, n, a->dim, size ? size : 1);
 }

@@ -150,9 +150,11 @@ static int norm_shape (nx_ctx *C, nx_node *n) {
   char text[NX_SHAPE_TEXT];
   if (nx_want_float(C, n, 0) || nx_reduced(C, n, &a->dim, mark))
     return nx_status(C);
-  if (isinf(a->p) && x->len == 0)
+  for (int d = 0; isinf(a->p) && d < x->ndim; d++) {
+    if (!mark[d] || x->shape[d] > 0) continue;
     return nx_op_fail(C, n, NEAP_ESHAPE, "there is no largest or smallest "
                       "among no elements (x is %s)", nx_shape_of(x, text));
+  }
   nx_reduced_out(C, n, 0, x->dtype, mark, a->keepdim);
   return nx_status(C);
 }

@@ -210,17 +210,16 @@ FUNCTION(erfinv, real, "y", "Number whose erf is x.",
 
 
 /*
-** Derivatives of log gamma: the first by recurrence up to 10 and then
+** Derivatives of log gamma. The first by recurrence up to 10 and then
 ** Bernoulli's asymptotic series, below 1/2 by reflection (Abramowitz and
-** Stegun 6.3.5, 6.3.18, 6.3.7); the second in the same way (6.4.6, 6.4.12,
-** 6.4.7).
+** Stegun 6.3.5, 6.3.18, 6.3.7).
 */
 static double digamma (double x) {
   double y = 0, z;
   if (x == 0) return -copysign(INFINITY, x);
   if (x < 0.5) {
     if (x == floor(x)) return NAN;
-    return digamma(1 - x) - PI / tan(PI * (x - floor(x)));
+    return digamma(1 - x) - PI / tan(PI * (x - rint(x)));
   }
   for (; x < 10; x++) y -= 1 / x;
   z = 1 / (x * x);
@@ -229,40 +228,12 @@ static double digamma (double x) {
               (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
 }
 
-static double trigamma (double x) {
-  double y = 0, z;
-  if (x < 0.5) {
-    double s = sin(PI * (x - floor(x)));
-    return PI * PI / (s * s) - trigamma(1 - x);
-  }
-  for (; x < 10; x++) y += 1 / (x * x);
-  z = 1 / (x * x);
-  return y + 1 / x + z / 2 +
-         z / x * (1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z *
-                  (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730)))));
-}
-
 FORMULA(lgamma, lgamma(x))
 FUNCTION(lgamma, real, "x", "Logarithm of |gamma(x)|.",
          nx_mul(C, g, nx_digamma(C, x)))
 FORMULA(digamma, digamma(x))
 FUNCTION(digamma, real, "x", "Derivative of lgamma.",
-         nx_mul(C, g, nx_trigamma(C, x)))
-
-FORMULA(trigamma, trigamma(x))
-static int trigamma_forward (nx_ctx *C, nx_node *n) {
-  return nx_map_node(C, n, trigamma_map(C, n->in[0]->dtype), NULL);
-}
-
-const nx_op nx_op_trigamma = {
-  .name = "trigamma", .doc = "Second derivative of lgamma; itself without.",
-  .inputs = "x", .outputs = "y", .flags = NX_INPLACE | NX_NOGRAD,
-  .shape = nx_real_shape, .forward = trigamma_forward
-};
-
-OPFN nx_tensor *nx_trigamma (nx_ctx *C, nx_tensor *x) {
-  return nx_apply(C, &nx_op_trigamma, NULL, 1, &x);
-}
+         nx_mul(C, g, nx_polygamma(C, x, 1)))
 
 
 /* sin(pi x) / (pi x); near 0 as 1 - (pi x)^2 / 6 */

@@ -94,23 +94,44 @@ static void FN(prod) (size_t n, const void *px, void *y) {
 
 /*
 ** The largest and the smallest element, NaN where there is one; and where
-** it is first. A NaN stays in the running vector once it is there.
+** it is first. A product with 0 is 0 unless there is NaN or infinity: only
+** then each element is looked at.
 */
 #define EXTREME(name, best_of, better, fold, rival) \
+static T FN(fold##_slow) (size_t n, const T *x) { \
+  T best = x[0]; \
+  for (size_t i = 1; i < n && best == best; i++) \
+    if (x[i] better best || x[i] != x[i]) best = x[i]; \
+  return best; \
+} \
 static void FN(fold) (size_t n, const void *px, void *y) { \
   const T *x = px; \
   T best = x[0]; \
   size_t i = 0; \
-  if (n >= W) { \
+  if (n >= 4 * W) { \
     T a[W]; \
-    V m = vload(x); \
-    for (i = W; i + W <= n; i += W) m = best_of(m, vload(x + i)); \
-    vstore(a, m); \
+    V m0 = vload(x), m1 = vload(x + W), zero = vset(0); \
+    V m2 = vload(x + 2 * W), m3 = vload(x + 3 * W); \
+    V odd0 = vmul(vadd(m0, m1), zero), odd1 = vmul(vadd(m2, m3), zero); \
+    for (i = 4 * W; i + 4 * W <= n; i += 4 * W) { \
+      V v0 = vload(x + i), v1 = vload(x + i + W); \
+      V v2 = vload(x + i + 2 * W), v3 = vload(x + i + 3 * W); \
+      odd0 = vfma(vadd(v0, v1), zero, odd0); \
+      odd1 = vfma(vadd(v2, v3), zero, odd1); \
+      m0 = best_of(m0, v0); \
+      m1 = best_of(m1, v1); \
+      m2 = best_of(m2, v2); \
+      m3 = best_of(m3, v3); \
+    } \
+    if (!(FN(across_sum)(vadd(odd0, odd1)) == 0)) { \
+      *(T *)y = FN(fold##_slow)(n, x); \
+      return; \
+    } \
+    vstore(a, best_of(best_of(m0, m1), best_of(m2, m3))); \
     best = a[0]; \
-    for (int j = 1; j < W; j++) \
-      if (a[j] better best || a[j] != a[j]) best = a[j]; \
+    for (int j = 1; j < W; j++) if (a[j] better best) best = a[j]; \
   } \
-  for (; i < n; i++) \
+  for (; i < n && best == best; i++) \
     if (x[i] better best || x[i] != x[i]) best = x[i]; \
   *(T *)y = best; \
 } \
@@ -140,8 +161,8 @@ static void FN(rival) (size_t n, const void *px, uint32_t row, void *pbest, \
   } \
 }
 
-EXTREME(max, FN(vlarger), >, largest, max_rival)
-EXTREME(min, FN(vsmaller), <, smallest, min_rival)
+EXTREME(max, vmax, >, largest, max_rival)
+EXTREME(min, vmin, <, smallest, min_rival)
 
 
 /* y[i] = x[0] + ... + x[i], and the product; in double precision */

@@ -171,6 +171,22 @@ static void clamp_##T (size_t n, void *const *p, unsigned fixed, \
 EXTREME(T, max, >, largest, max_rival) \
 EXTREME(T, min, <, smallest, min_rival) \
 RUN(T, U, cumsum, 0, +, sum) RUN(T, U, cumprod, 1, *, prod) \
+static void product_##T (size_t m, size_t n, size_t k, const void *pa, \
+                         ptrdiff_t rsa, ptrdiff_t csa, const void *pb, \
+                         ptrdiff_t rsb, ptrdiff_t csb, void *pc, \
+                         ptrdiff_t ldc, int add) { \
+  const T *a = pa, *b = pb; \
+  for (size_t i = 0; i < m; i++) { \
+    T *c = (T *)pc + (ptrdiff_t)i * ldc; \
+    for (size_t j = 0; j < n; j++) { \
+      U s = add ? (U)c[j] : 0; \
+      for (size_t p = 0; p < k; p++) \
+        s += (U)a[(ptrdiff_t)i * rsa + (ptrdiff_t)p * csa] * \
+             (U)b[(ptrdiff_t)p * rsb + (ptrdiff_t)j * csb]; \
+      c[j] = (T)s; \
+    } \
+  } \
+} \
 static const nx_kernels table_##T = { \
   .add = add_##T, .sub = sub_##T, .mul = mul_##T, .neg = neg_##T, \
   .abs = abs_##T, .sign = sign_##T, .square = square_##T, \
@@ -186,7 +202,7 @@ static const nx_kernels table_##T = { \
   .ge = ge_##T, .sum = sum_##T, .prod = prod_##T, \
   .largest = largest_##T, .smallest = smallest_##T, .max = max_##T, \
   .min = min_##T, .max_rival = max_rival_##T, .min_rival = min_rival_##T, \
-  .cumsum = cumsum_##T, .cumprod = cumprod_##T \
+  .cumsum = cumsum_##T, .cumprod = cumprod_##T, .product = product_##T \
 };
 
 BODY(uint8_t, uint32_t)

@@ -101,7 +101,7 @@ MAP1(frac, vsub(a, FN(vtrunc)(a)))
 #define K(i) vset(c[i])
 
 MAP1(relu, WHERE(vlt(a, vset(0)), vset(0), a))          /* NaN stays NaN */
-MAP2(relu_grad, WHERE(vlt(vset(0), b), a, vset(0)))
+MAP2(relu_grad, WHERE(vle(b, vset(0)), vset(0), a))
 MAP1(tanh, FN(vtanh)(a))
 MAP2(tanh_grad, vmul(a, vfnma(b, b, vset(1))))
 MAP1(sigmoid, FN(vsigmoid)(a))
@@ -148,7 +148,7 @@ ALWAYS V FN(mish_both) (V x, int slope) {
   if (!slope) return vmul(x, w);
   rest = vdiv(vmul(vset(4), vadd(m, vset(1))), vmul(two, two));
   rest = vmul(rest, vdiv(e, vadd(e, vset(1))));
-  return vfma(x, rest, w);
+  return vsel(vlt(vset(20), x), vset(1), vfma(x, rest, w));
 }
 MAP1(mish, FN(mish_both)(a, 0))
 MAP2(mish_grad, vmul(a, FN(mish_both)(b, 1)))

@@ -7,6 +7,68 @@
 ** NX_BATCH words, and Philox works on all counters of a batch side by
 ** side (see base/random.h for the order and base/random.c for the rounds).
 */
+#if defined(PD)
+#if defined(NX_MASKED)
+#define WORDS 16
+#define WI(op) _mm512_##op
+#define ODD(a, b) _mm512_mask_blend_epi32(0xaaaa, a, b)
+#define WORDS_LOAD(p) _mm512_loadu_si512(p)
+#define WORDS_STORE(p, v) _mm512_storeu_si512(p, v)
+#define WORDS_XOR(a, b) _mm512_xor_si512(a, b)
+#else
+#define WORDS 8
+#define WI(op) _mm256_##op
+#define ODD(a, b) _mm256_blend_epi32(a, b, 0xaa)
+#define WORDS_LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define WORDS_STORE(p, v) _mm256_storeu_si256((__m256i *)(p), v)
+#define WORDS_XOR(a, b) _mm256_xor_si256(a, b)
+#endif
+
+/* low and high halves of 32-bit products: even lanes, then odd ones */
+#define MULTIPLY(x, m, low, high) { \
+    VI even_ = WI(mul_epu32)(x, m); \
+    VI odd_ = WI(mul_epu32)(WI(srli_epi64)(x, 32), m); \
+    low = ODD(even_, WI(slli_epi64)(odd_, 32)); \
+    high = ODD(WI(srli_epi64)(even_, 32), odd_); \
+  }
+
+static void FN(batch) (nx_draw d, uint32_t out[4 * NX_BATCH]) {
+  const VI m0 = WI(set1_epi32)((int)0xD2511F53u);
+  const VI m1 = WI(set1_epi32)((int)0xCD9E8D57u);
+  for (int i = 0; i < NX_BATCH; i++) {
+    out[i] = (uint32_t)(d.counter + (uint64_t)i);
+    out[NX_BATCH + i] = (uint32_t)((d.counter + (uint64_t)i) >> 32);
+  }
+  for (int i = 0; i < NX_BATCH; i += WORDS) {
+    uint32_t k0 = (uint32_t)d.key, k1 = (uint32_t)(d.key >> 32);
+    VI x0 = WORDS_LOAD(out + i), x1 = WORDS_LOAD(out + NX_BATCH + i);
+    VI x2 = WI(set1_epi32)(0), x3 = x2;
+    for (int r = 0; r < 10; r++) {
+      VI low0, high0, low1, high1;
+      MULTIPLY(x0, m0, low0, high0)
+      MULTIPLY(x2, m1, low1, high1)
+      x0 = WORDS_XOR(WORDS_XOR(high1, x1), WI(set1_epi32)((int)k0));
+      x2 = WORDS_XOR(WORDS_XOR(high0, x3), WI(set1_epi32)((int)k1));
+      x1 = low1;
+      x3 = low0;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    WORDS_STORE(out + i, x0);
+    WORDS_STORE(out + NX_BATCH + i, x1);
+    WORDS_STORE(out + 2 * NX_BATCH + i, x2);
+    WORDS_STORE(out + 3 * NX_BATCH + i, x3);
+  }
+}
+
+#undef WORDS
+#undef WI
+#undef ODD
+#undef WORDS_LOAD
+#undef WORDS_STORE
+#undef WORDS_XOR
+#undef MULTIPLY
+#else
 static void FN(batch) (nx_draw d, uint32_t out[4 * NX_BATCH]) {
   uint32_t *x0 = out, *x1 = x0 + NX_BATCH, *x2 = x1 + NX_BATCH;
   uint32_t *x3 = x2 + NX_BATCH;
@@ -29,6 +91,7 @@ static void FN(batch) (nx_draw d, uint32_t out[4 * NX_BATCH]) {
     k1 += 0xBB67AE85u;
   }
 }
+#endif
 
 /*
 ** Words to numbers in [0, 1): 24 bits for float, 53 for double (two words

@@ -84,7 +84,13 @@ ALWAYS V FN(scale_by) (V v, V n) {
 #endif
 
 
-/* Sum and largest of a vector's elements, in pairs. */
+/*
+** Sum of a vector's elements: the upper half is added to the lower one,
+** again and again.
+*/
+#if defined(NX_MASKED)
+ALWAYS T FN(across_sum) (V v) { return (T)PD(reduce_add)(v); }
+#else
 ALWAYS T FN(across_sum) (V v) {
   T a[W];
   vstore(a, v);
@@ -92,6 +98,7 @@ ALWAYS T FN(across_sum) (V v) {
     for (int i = 0; i < h; i++) a[i] += a[i + h];
   return a[0];
 }
+#endif
 
 ALWAYS T FN(across_max) (V v) {
   T a[W];

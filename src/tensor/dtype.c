@@ -41,8 +41,25 @@ int nx_is_whole (int d) {
 }
 
 
+int nx_fits (int dtype, int64_t i) {
+  switch (dtype) {
+    case NEAP_U8: return i >= 0 && i <= UINT8_MAX;
+    case NEAP_I8: return i >= INT8_MIN && i <= INT8_MAX;
+    case NEAP_I32: return i >= INT32_MIN && i <= INT32_MAX;
+    default: return 1;
+  }
+}
+
+
+/* truth values, whole numbers, real numbers */
+static int category (int d) {
+  return d == NEAP_BOOL ? 0 : nx_is_whole(d) ? 1 : 2;
+}
+
 /*
-** The order of the list in neap.h is the order of promotion.
+** The order of the list in neap.h is the order of promotion. A tensor
+** without dimensions does not widen another one of its category, so that
+** one float64 number does not make a whole model float64.
 */
 int nx_promote (const nx_tensor *a, const nx_tensor *b) {
   int an = a->flags & NX_IS_NUMBER_FLAG, bn = b->flags & NX_IS_NUMBER_FLAG;
@@ -55,6 +72,11 @@ int nx_promote (const nx_tensor *a, const nx_tensor *b) {
     if (nx_is_float(t) || number == NEAP_BOOL) return t;
     if (nx_is_float(number)) return NEAP_F32;
     return t == NEAP_BOOL ? NEAP_I64 : t;
+  }
+  if ((a->ndim == 0) != (b->ndim == 0)) {
+    int one = a->ndim == 0 ? a->dtype : b->dtype;
+    int many = a->ndim == 0 ? b->dtype : a->dtype;
+    return category(one) > category(many) ? one : many;
   }
   return a->dtype > b->dtype ? a->dtype : b->dtype;
 }

@@ -11,6 +11,8 @@ size_t nx_dtype_size (int dtype);
 const char *nx_dtype_name (int dtype);
 int nx_dtype_named (const char *name);          /* -1: no such type */
 int nx_is_float (int dtype);                    /* float32, float64 */
+/* True if the integer is a value of the type (real types take any). */
+int nx_fits (int dtype, int64_t i);
 int nx_is_whole (int dtype);                    /* bool and integers */
 int nx_is_storage_only (int dtype);
 

@@ -3,7 +3,10 @@
 **
 ** The cut depends on the sizes alone, so results have the same bits with
 ** any number of threads. A piece has at least 128 rows or columns and
-** about 4 million operations: smaller ones cost more than they gain.
+** about 4 million operations: smaller ones cost more than they gain. Large
+** products are cut into at most 16 pieces of at least 256, since every
+** piece packs its part of both operands anew (measured on 512 and 1024:
+** 8 % lost with pieces of 128, 3 % with 256).
 */
 #include "base/threads.h"
 #include "tensor/blas.h"
@@ -12,6 +15,9 @@
 
 #define PIECE_EDGE 128
 #define PIECE_WORK 4e6
+#define LARGE_WORK 6.4e7       /* operations */
+#define LARGE_EDGE 256
+#define MOST_PIECES 16
 
 /*
 ** Multiply-adds below which our own kernel is faster than a call of the
@@ -65,8 +71,8 @@ static nx_matrix part (nx_matrix m, int64_t size, int64_t row, int64_t rows,
 ** BLAS chooses its instructions itself, when it is loaded: who asks for
 ** narrower ones gets our product.
 */
-static int wants_own (const nx_ctx *C, double work) {
-  return C->rt->deterministic || C->rt->isa != C->rt->widest ||
+static int wants_own (const nx_ctx *C, int dtype, double work) {
+  return !nx_is_float(dtype) || C->rt->deterministic || C->rt->isa != C->rt->widest ||
          work <= SMALL_WORK;
 }
 
@@ -100,10 +106,12 @@ static void cut (task *t) {
   double work = 2.0 * (double)t->c.rows * (double)t->c.cols *
                 (double)t->a.cols;
   int64_t want = (int64_t)(work / PIECE_WORK), most;
+  int64_t edge = work > LARGE_WORK ? LARGE_EDGE : PIECE_EDGE;
   if (want < 1) want = 1;
-  most = t->c.rows / PIECE_EDGE;
+  if (want > MOST_PIECES) want = MOST_PIECES;
+  most = t->c.rows / edge;
   t->down = want < most ? want : (most > 0 ? most : 1);
-  most = t->c.cols / PIECE_EDGE;
+  most = t->c.cols / edge;
   want /= t->down;
   t->across = want < most ? want : (most > 0 ? most : 1);
   if (t->across < 1) t->across = 1;
@@ -128,7 +136,7 @@ void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
   t.a = a;
   t.b = b;
   t.c = c;
-  t.own = wants_own(C, work);
+  t.own = wants_own(C, dtype, work);
   cut(&t);
   if (!t.own) nx_blas_begin();
   nx_parallel(C->rt->pool, t.down * t.across, product_piece, &t);
@@ -173,7 +181,7 @@ void nx_products (nx_ctx *C, int dtype, int64_t n, nx_nth_fn *nth,
   s.t.C = C;
   s.t.K = nx_kernels_for(C, dtype);
   s.t.dtype = dtype;
-  s.t.own = wants_own(C, work);
+  s.t.own = wants_own(C, dtype, work);
   s.nth = nth;
   s.arg = arg;
   s.n = n;

@@ -2,6 +2,7 @@
 ** Tensors: making, counting, sharing.
 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
@@ -244,6 +245,31 @@ int nx_is_dense (const nx_tensor *t) {
 int nx_same_shape (const nx_tensor *a, const nx_tensor *b) {
   return a->ndim == b->ndim &&
          memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0;
+}
+
+
+/*
+** By rising strides, each dimension must step over all that the ones before
+** it reach.
+*/
+int nx_overlaps_itself (const nx_tensor *t) {
+  int64_t reach = 0;
+  unsigned done = 0;
+  if (t->len < 2 || nx_is_dense(t)) return 0;
+  for (int k = 0; k < t->ndim; k++) {
+    int least = -1;
+    int64_t step;
+    for (int d = 0; d < t->ndim; d++)
+      if (!(done >> d & 1) && (least < 0 || llabs(t->stride[d]) <
+                                            llabs(t->stride[least])))
+        least = d;
+    done |= 1u << least;
+    if (t->shape[least] == 1) continue;
+    step = llabs(t->stride[least]);
+    if (step <= reach) return 1;
+    reach += (t->shape[least] - 1) * step;
+  }
+  return 0;
 }
 
 

@@ -83,6 +83,8 @@ void nx_share (nx_tensor *t, nx_tensor *from, char *data);
 void nx_set_dense (nx_tensor *t);        /* strides of a row order */
 int nx_is_dense (const nx_tensor *t);
 int nx_same_shape (const nx_tensor *a, const nx_tensor *b);
+/* True if several elements may be the same memory (expanded, unfolded). */
+int nx_overlaps_itself (const nx_tensor *t);
 
 /* A negative dimension counts from the end; fails when there is none. */
 int nx_dim (nx_ctx *C, const char *who, const nx_tensor *t, int64_t *dim);

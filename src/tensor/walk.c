@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/threads.h"
 #include "tensor/dtype.h"
+#include "tensor/transpose.h"
 #include "tensor/walk.h"
 
 #define STAGE 256              /* elements of a buffer */
@@ -276,17 +277,12 @@ int nx_broadcast (nx_ctx *C, const char *who, const nx_tensor *a,
 }
 
 
-static int overlaps_itself (const nx_tensor *t) {
-  for (int d = 0; d < t->ndim; d++)
-    if (t->shape[d] > 1 && t->stride[d] == 0) return 1;
-  return 0;
-}
-
-
 int nx_copy (nx_ctx *C, nx_tensor *dst, nx_tensor *src) {
-  if (overlaps_itself(dst))
-    return nx_fail(C, NEAP_ESHAPE, "an expanded tensor cannot be written "
-                   "to: several elements are the same memory");
+  if (nx_overlaps_itself(dst))
+    return nx_fail(C, NEAP_ESHAPE, "a tensor cannot be written to where "
+                   "several of its elements are the same memory");
+  if (nx_status(C) == 0 && dst->store != src->store &&
+      nx_copy_tiles(C, dst, src)) return 0;
   return nx_map(C, nx_convert_fn(src->dtype, dst->dtype), NULL, dst, 1,
                 &src);
 }

@@ -119,8 +119,10 @@ end
 for _, name in ipairs{"tan", "asin", "acos", "atanh", "erfinv", "log1p"} do
   samples[name] = {{same(name), {unit(2, 19)}}}
 end
-samples.digamma[1][3] = {second = false}     -- trigamma has no gradient
-samples.trigamma = {{same "trigamma", {positive(2, 19)}, none}}
+samples.polygamma = {{with("polygamma", {n = 1}), {positive(2, 19)}},
+                     {with("polygamma", {n = 0}), {positive(2, 3)}},
+                     {with("polygamma", {n = 3}), {positive(2, 3)}},
+                     {with("polygamma", {n = 1}), {unit(2, 3)}, none}}
 samples.acosh = {{same "acosh", {positive(2, 19) + 1}}}
 table.insert(samples.gelu, {with("gelu", {approximate = "tanh"}),
                             {randn(2, 19)}})
