@@ -35,7 +35,8 @@ ifeq ($(ZLIB),zlib)
   LIBS  += -lz
 endif
 ifneq ($(SAN),)
-  FLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
+  FLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all \
+           -fno-omit-frame-pointer
   LIBS  += -fsanitize=$(SAN)
 endif
 

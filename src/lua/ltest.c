@@ -1,6 +1,7 @@
 /*
 ** The inside, for tests: neap._test. Nothing else may use it.
 */
+#include <math.h>
 #include <string.h>
 #include "base/cpu.h"
 #include "lua/lneap.h"
@@ -162,8 +163,65 @@ static int x_apply (lua_State *L) {
 }
 
 
+/*
+** Errors of vector functions, in units of the last place, against the C
+** library's in extended precision.
+*/
+typedef struct exact {
+  const char *name;
+  long double (*f) (long double);
+} exact;
+
+static long double sigmoid_exact (long double x) {
+  return 1 / (1 + expl(-x));
+}
+
+static long double gelu_exact (long double x) {
+  return x * erfcl(-x / sqrtl(2)) / 2;
+}
+
+static const exact exacts[] = {
+  {"exp", expl}, {"log", logl}, {"tanh", tanhl}, {"erf", erfl},
+  {"sin", sinl}, {"cos", cosl}, {"expm1", expm1l}, {"log1p", log1pl},
+  {"sigmoid", sigmoid_exact}, {"gelu", gelu_exact}, {NULL, NULL}
+};
+
+/* y as the type has it; the unit is that of the exact result */
+static double ulp_of (long double y, double got, int wide) {
+  int digits = wide ? 53 : 24, least = wide ? -1074 : -149, e;
+  frexpl(y, &e);
+  e = e - digits < least ? least : e - digits;
+  return (double)(fabsl((long double)got - y) / ldexpl(1, e));
+}
+
+/* ulp(name, x) -> largest error of neap.name(x), and for which element */
+static int x_ulp (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *name = luaL_checkstring(L, 1);
+  nx_tensor *x = nl_checktensor(L, S, 2), *y = nl_checktensor(L, S, 3);
+  int64_t size = (int64_t)nx_dtype_size(x->dtype), at = 0;
+  const exact *e = exacts;
+  double worst = 0;
+  while (e->name && strcmp(e->name, name) != 0) e++;
+  luaL_argcheck(L, e->name != NULL, 1, "no such function");
+  for (int64_t i = 0; i < x->len; i++) {
+    long double right = e->f((long double)nx_get_number(x, x->data +
+                                                        i * size));
+    double got = nx_get_number(y, y->data + i * size);
+    double error = ulp_of(right, got, x->dtype == NEAP_F64);
+    if (!(error <= worst)) {
+      worst = error;
+      at = i;
+    }
+  }
+  lua_pushnumber(L, worst);
+  lua_pushnumber(L, nx_get_number(x, x->data + at * size));
+  return 2;
+}
+
+
 static const luaL_Reg functions[] = {
-  {"apply", x_apply}, {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
+  {"apply", x_apply}, {"ulp", x_ulp}, {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
   {"cpu", x_cpu}, {"ops", x_ops}, {"layers", x_layers},
   {"optims", x_optims}, {NULL, NULL}
 };

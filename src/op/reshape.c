@@ -78,8 +78,8 @@ OPFN nx_tensor *nx_reshape (nx_ctx *C, nx_tensor *x, int ndim,
                             const int64_t *shape) {
   size_args a;
   if (x == NULL) return NULL;
-  if (x->ndim == ndim &&
-      memcmp(x->shape, shape, (size_t)ndim * sizeof(*shape)) == 0) return x;
+  if (x->ndim == ndim && (ndim == 0 ||
+      memcmp(x->shape, shape, (size_t)ndim * sizeof(*shape)) == 0)) return x;
   a.size.n = ndim;
   for (int i = 0; i < ndim; i++) a.size.v[i] = shape[i];
   return nx_apply(C, &nx_op_reshape, &a, 1, &x);
