@@ -19,6 +19,8 @@ function Context:save_for_backward(...)
   end
 end
 
+--- What was saved. In a backward a result of forward is on the tape, so
+-- that the gradient may be differentiated.
 function Context:saved_tensors()
   for i, version in pairs(self.versions or {}) do
     if neap._version(self.saved[i]) ~= version then
@@ -26,7 +28,12 @@ function Context:saved_tensors()
             :format(self.name, i), 2)
     end
   end
-  return table.unpack(self.saved or {}, 1, self.saved and self.saved.n or 0)
+  local saved, out = self.saved or {n = 0}, {}
+  for i = 1, saved.n do
+    local k = self.results and self.results[saved[i]]
+    out[i] = k and neap._made(saved[i], k) or saved[i]
+  end
+  return table.unpack(out, 1, saved.n)
 end
 
 local Function = {}
@@ -53,19 +60,30 @@ function Function:extend(name)
 end
 
 local function check_results(name, results)
-  if results.n == 0 then error(name .. ": forward returned nothing", 4) end
+  if results.n == 0 then error(name .. ": forward returned nothing", 3) end
   for i = 1, results.n do
     if not neap.is_tensor(results[i]) then
       error(("%s: result %d of forward is %s, not a tensor")
-            :format(name, i, type(results[i])), 4)
+            :format(name, i, type(results[i])), 3)
     end
   end
+end
+
+-- A method of a kind of operation; fails at the caller of apply.
+local function method(class, name)
+  local f = class[name]
+  if type(f) ~= "function" then
+    error(("%s: %s is %s, not a function"):format(class.name, name,
+                                                  type(f)), 3)
+  end
+  return f
 end
 
 function Function:_call(...)
   local args = table.pack(...)
   local ctx = setmetatable({name = self.name}, Context)
-  local results = table.pack(neap.no_grad(self.forward, ctx, ...))
+  local results = table.pack(neap.no_grad(method(self, "forward"), ctx,
+                                          ...))
   check_results(self.name, results)
   local inputs, places, wanted = {}, {}, false
   for i = 1, args.n do
@@ -78,7 +96,9 @@ function Function:_call(...)
   if not wanted or not neap.is_grad_enabled() then
     return table.unpack(results, 1, results.n)
   end
-  local backward = self.backward
+  local backward = method(self, "backward")
+  ctx.results = {}
+  for i = 1, results.n do ctx.results[results[i]] = i end
   return table.unpack(neap._record(inputs, results, function(...)
     local given = table.pack(backward(ctx, ...))
     if given.n > args.n then
@@ -106,15 +126,15 @@ local function sorted_keys(t)
   return keys
 end
 
-local function flatten(value, list, path)
+local function flatten(value, list, path, level)
   if neap.is_tensor(value) then list[#list + 1] = value
   elseif type(value) == "table" then
     for _, key in ipairs(sorted_keys(value)) do
-      flatten(value[key], list, path .. "." .. tostring(key))
+      flatten(value[key], list, path .. "." .. tostring(key), level + 1)
     end
   else
     error(("value_and_grad: parameter%s is %s, not a tensor or a table")
-          :format(path, type(value)), 3)
+          :format(path, type(value)), level)
   end
   return list
 end
@@ -139,7 +159,7 @@ end
 function neap.value_and_grad(f)
   return function(params, ...)
     local leaves = {}
-    for i, t in ipairs(flatten(params, {}, "")) do
+    for i, t in ipairs(flatten(params, {}, "", 3)) do
       leaves[i] = t:detach():requires_grad_()
     end
     local results = table.pack(neap.enable_grad(f, rebuild(params, leaves,
@@ -159,47 +179,67 @@ function neap.value_and_grad(f)
   end
 end
 
+local rng_meta = {__close = function(self) neap.set_rng_state(self.now) end}
+
+-- f(...) with the generator in a former state, and back.
+local function with_rng_state(state, f, ...)
+  local _ <close> = setmetatable({now = neap.get_rng_state()}, rng_meta)
+  neap.set_rng_state(state)
+  return table.pack(f(...))
+end
+
+-- Tensors as leaves that want a gradient where the originals do.
+local function as_leaves(args)
+  local live = {n = args.n}
+  for i = 1, args.n do
+    live[i] = args[i]
+    if neap.is_tensor(args[i]) then
+      live[i] = args[i]:detach()
+      if args[i].requires_grad then live[i]:requires_grad_() end
+    end
+  end
+  return live
+end
+
+-- The sum of results weighted by their gradients.
+local function weighted(results, grads)
+  local total
+  for i, g in ipairs(grads) do
+    if results[i].requires_grad then
+      local part = (results[i] * g):sum()
+      total = total and total + part or part
+    end
+  end
+  return total
+end
+
 --- Computes f(...) without keeping what its gradient needs, and computes it
 -- again when a backward comes: less memory for more time. Random numbers
 -- are the same both times. Works with backward(), which also reaches
--- parameters inside f; not with neap.grad for these.
+-- parameters inside f; not with neap.grad for these, nor with create_graph.
 function neap.checkpoint(f, ...)
-  local args = table.pack(...)
   if not neap.is_grad_enabled() then return f(...) end
   local Recomputed = autograd.Function:extend "checkpoint"
   local state = neap.get_rng_state()
   -- the first input wants a gradient even where only parameters do
-  function Recomputed.forward() return f(table.unpack(args, 1, args.n)) end
-  function Recomputed.backward(_, ...)
-    local live, now = {}, neap.get_rng_state()
-    for i = 1, args.n do
-      live[i] = args[i]
-      if neap.is_tensor(args[i]) then
-        live[i] = args[i]:detach()
-        if args[i].requires_grad then live[i]:requires_grad_() end
-      end
+  function Recomputed.forward(ctx, _, ...)
+    ctx:save_for_backward(...)
+    return f(...)
+  end
+  function Recomputed.backward(ctx, ...)
+    if neap.is_grad_enabled() then
+      error("checkpoint: no gradients of gradients (create_graph)", 0)
     end
-    neap.set_rng_state(state)
-    local results = table.pack(neap.enable_grad(f, table.unpack(live, 1,
-                                                                args.n)))
-    neap.set_rng_state(now)
-    local total
-    for i, g in ipairs{...} do
-      if results[i].requires_grad then
-        local part = neap.enable_grad(function()
-          return (results[i] * g):sum()
-        end)
-        total = total and neap.enable_grad(function()
-          return total + part
-        end) or part
-      end
-    end
+    local live = as_leaves(table.pack(ctx:saved_tensors()))
+    local results = with_rng_state(state, neap.enable_grad, f,
+                                   table.unpack(live, 1, live.n))
+    local total = neap.enable_grad(weighted, results, {...})
     if total then total:backward() end
     local grads = {false}
-    for i = 1, args.n do
+    for i = 1, live.n do
       grads[i + 1] = neap.is_tensor(live[i]) and live[i].grad or false
     end
-    return table.unpack(grads, 1, args.n + 1)
+    return table.unpack(grads, 1, live.n + 1)
   end
   local anchor = neap.zeros{1, requires_grad = true}
   return Recomputed.apply(anchor, ...)
@@ -240,8 +280,27 @@ function neap.graph(x, named)
   return neap._graph(x, tensors, names)
 end
 
---- All derivatives of f's result (of any shape) by its inputs: for each
--- input a tensor of the shape (result..., input...).
+-- For each input the gradients of all elements of y, one after the other.
+local function rows_of(y, live, create)
+  local rows = {}
+  for i = 1, #live do rows[i] = {} end
+  if not y.requires_grad then return rows end
+  local flat = neap.enable_grad(y.reshape, y, -1)
+  for k = 1, #flat do
+    local one = neap.enable_grad(flat.narrow, flat, 1, k, 1)
+    local grads = neap.grad(one, live, {retain_graph = true,
+                                        create_graph = create,
+                                        grad_outputs = neap.ones_like(one)})
+    for i, x in ipairs(live) do
+      rows[i][k] = grads[i] or neap.zeros_like(x)
+    end
+  end
+  return rows
+end
+
+--- All derivatives of f's result (of any shape) by its inputs, a tensor or
+-- a list: for each input a tensor of the shape (result..., input...). Zeros
+-- where the result does not depend on it. Option create_graph.
 function autograd.jacobian(f, inputs, options)
   local single = neap.is_tensor(inputs)
   local list, live = single and {inputs} or inputs, {}
@@ -250,18 +309,10 @@ function autograd.jacobian(f, inputs, options)
     live[i] = create and x or x:detach():requires_grad_()
   end
   local y = neap.enable_grad(f, table.unpack(live))
-  local flat, rows = neap.enable_grad(function() return y:reshape(-1) end), {}
-  for i = 1, #live do rows[i] = {} end
-  for k = 1, #flat do
-    local one = neap.enable_grad(function() return flat:narrow(1, k, 1) end)
-    local grads = neap.grad(one, live, {retain_graph = true,
-                                        create_graph = create,
-                                        grad_outputs = neap.ones_like(one)})
-    for i, x in ipairs(live) do
-      rows[i][k] = grads[i] or neap.zeros_like(x)
-    end
+  if not neap.is_tensor(y) then
+    error("jacobian: the function must return a tensor, not " .. type(y), 2)
   end
-  local out = {}
+  local rows, out = rows_of(y, live, create), {}
   for i, x in ipairs(live) do
     local shape = y.shape
     for _, size in ipairs(x.shape) do shape[#shape + 1] = size end
@@ -274,7 +325,9 @@ end
 --- Second derivatives of f's single number by one input: (input..., input...).
 function autograd.hessian(f, x)
   return autograd.jacobian(function(v)
-    return neap.grad(f(v), v, {create_graph = true})
+    local y = f(v)
+    if not y.requires_grad then return neap.zeros_like(v) end
+    return neap.grad(y, v, {create_graph = true})
   end, x)
 end
 

@@ -5,16 +5,30 @@
 local neap = require "neap"
 local Tensor, F = neap.Tensor, neap.nn.functional
 
--- Fails at the user's line.
-local function check(ok, message, ...)
-  if not ok then error(message:format(...), 4) end
+-- Fails at the user's line: 'level' calls above the function that checks.
+local function check_at(level, ok, message, ...)
+  if not ok then error(message:format(...), level + 2) end
 end
+
+local function check(ok, ...) check_at(2, ok, ...) end
 
 local function check_tensor(who, x, level)
   if not neap.is_tensor(x) then
     error(("%s: expected a tensor, not %s"):format(who, type(x)),
           (level or 1) + 2)
   end
+end
+
+-- Options of a function: fails where there are others than 'names'.
+local function options_of(who, options, names)
+  check_at(2, options == nil or type(options) == "table",
+           "%s: expected options in a table, not %s", who, type(options))
+  names = " " .. names .. " "
+  for key in pairs(options or {}) do
+    check_at(2, names:find(" " .. tostring(key) .. " ", 1, true),
+             "%s: no option '%s'; there is%s", who, key, names)
+  end
+  return options or {}
 end
 
 -- A function of neap, of neap.nn.functional and a method, whose first 'n'
@@ -176,32 +190,33 @@ define_list("cartesian_prod", function(list)
   return neap.stack(each(neap.meshgrid(list), neap.ravel), {dim = 2})
 end)
 
--- Positions where a dimension is cut: n nearly equal parts, or before the
--- given positions.
-local function parts(size, cuts)
-  local sizes = {}
-  if type(cuts) == "number" then
-    for i = 1, cuts do
-      sizes[i] = size // cuts + (i <= size % cuts and 1 or 0)
-    end
-    return sizes
+-- Positions at which n nearly equal parts of a dimension begin, but the
+-- first.
+local function even_cuts(size, n)
+  local cuts, at = {}, 1
+  for i = 1, n - 1 do
+    at = at + size // n + (i <= size % n and 1 or 0)
+    cuts[i] = at
   end
-  local last = 1
-  for i, at in ipairs(cuts) do
-    sizes[i], last = at - last, at
-  end
-  sizes[#sizes + 1] = size + 1 - last
-  return sizes
+  return cuts
 end
 
 --- A list of n nearly equal parts of a dimension (1), or of the parts
--- between the positions of a list, which begin new ones.
+-- between the positions of a list, which begin new ones. Positions beyond
+-- the end give empty parts.
 define("tensor_split", function(x, cuts, dim)
   dim = dim or 1
+  local size = x:size(dim)
+  if type(cuts) ~= "table" then
+    check(math.type(cuts) == "integer" and cuts > 0, "tensor_split: " ..
+          "expected a number of parts from 1 on, or a list of positions")
+    cuts = even_cuts(size, cuts)
+  end
   local out, at = {}, 1
-  for i, size in ipairs(parts(x:size(dim), cuts)) do
-    out[i] = x:narrow(dim, at, size)
-    at = at + size
+  for i = 1, #cuts + 1 do
+    local to = math.max(1, math.min(cuts[i] or size + 1, size + 1))
+    out[i] = x:narrow(dim, at, math.max(0, to - at))
+    at = to
   end
   return out
 end)
@@ -242,6 +257,14 @@ define("diag_embed", function(x, offset)
   return neap.zeros(shape, {dtype = x.dtype})
          :diagonal_scatter(x, {offset = offset, dim1 = -2, dim2 = -1})
 end)
+
+--- Fills x, or the diagonal of a matrix, in place.
+function Tensor.zero_(x) return x:fill_(0) end
+function Tensor.fill_diagonal_(x, value)
+  check_tensor("fill_diagonal_", x)
+  x:diagonal():fill_(value)
+  return x
+end
 
 --- Sum of the diagonal of a matrix.
 define("trace", function(x)
@@ -291,8 +314,8 @@ define("take_along_dim", function(x, index, dim)
   check(#shape == #own,
         "take_along_dim: x has %d dimensions, but index %d", #shape, #own)
   local d = dim < 0 and dim + #shape + 1 or dim
-  check(shape[d] ~= nil, "take_along_dim: no dimension %d in a tensor of %d " ..
-        "dimensions", dim, #shape)
+  check(shape[d] ~= nil, "take_along_dim: no dimension %d in a tensor of " ..
+        "%d dimensions", dim, #shape)
   for i = 1, #shape do
     if i ~= d and own[i] ~= 1 then shape[i] = own[i] end
   end
@@ -344,42 +367,44 @@ define("nanmean", function(x, ...)
   return neap.nansum(x, ...) / there
 end)
 
---- The middle of what is not NaN: (values, indices) along a dimension.
+--- The middle of what is not NaN: (values, indices) along a dimension; of
+-- all elements the value.
 define("nanmedian", function(x, dim, keepdim)
-  local shape = x.shape
-  local rows = dim and x:movedim(dim, -1):reshape(-1, x:size(dim))
-               or x:reshape(1, -1)
-  local values, at = {}, {}
-  for i = 1, #rows do
-    local there = rows[i]:isnan():logical_not():count_nonzero():item()
-    local k = math.max(1, (there + 1) // 2)
-    values[i], at[i] = rows[i]:kthvalue(k)
-  end
-  values, at = neap.stack(values), neap.stack(at)
-  if not dim then return values:reshape{} end
-  table.remove(shape, dim < 0 and dim + x.ndim + 1 or dim)
-  values, at = values:reshape(shape), at:reshape(shape)
-  if keepdim then return values:unsqueeze(dim), at:unsqueeze(dim) end
-  return values, at
+  if dim == nil then return (neap.nanmedian(x:reshape(-1), 1)) end
+  local sorted, order = x:sort(dim)            -- NaN comes last
+  local there = x:isnan():logical_not():sum(dim, true)
+  local middle = ((there + 1) // 2):clamp{min = 1}
+  local values, at = sorted:gather(dim, middle), order:gather(dim, middle)
+  if keepdim then return values, at end
+  return values:squeeze(dim), at:squeeze(dim)
 end)
 
---- Differences of neighbours along a dimension (-1), n (1) times.
+--- Differences of neighbours along a dimension (-1), n (1) times; nothing
+-- where there are not enough.
 define("diff", function(x, n, dim)
   dim = dim or -1
   for _ = 1, n or 1 do
     local size = x:size(dim)
-    x = x:narrow(dim, 2, size - 1) - x:narrow(dim, 1, size - 1)
+    if size == 0 then break end
+    local low = x:narrow(dim, 1, size - 1)
+    x = size == 1 and low or x:narrow(dim, 2, size - 1) - low
   end
   return x
 end)
 
 --- The area below y along a dimension (-1), by trapezoids; x holds places,
--- or is the distance between them (1).
+-- (for each element, or in one dimension for all rows), or is the distance
+-- between them (1).
 define("trapezoid", function(y, x, dim)
   dim = dim or -1
   local n = y:size(dim)
   local middle = (y:narrow(dim, 2, n - 1) + y:narrow(dim, 1, n - 1)) / 2
-  if neap.is_tensor(x) then return (middle * x:diff(1, dim)):sum(dim) end
+  if neap.is_tensor(x) and x.ndim == 1 then
+    middle = middle:movedim(dim, -1)
+    return (middle * x:diff()):sum(-1)
+  elseif neap.is_tensor(x) then
+    return (middle * x:diff(1, dim)):sum(dim)
+  end
   return middle:sum(dim) * (x or 1)
 end)
 
@@ -390,8 +415,9 @@ define("dist", function(x, y, p) return (x - y):norm(p or 2) end, 2)
 define("xlogy", function(x, y)
   y = neap.is_tensor(y) and y or neap.full({}, y, {dtype = x.dtype})
   local none = x:eq(0)
-  return neap.where(none & y:isnan():logical_not(), 0,
-                    x * neap.where(none, 1, y):log())
+  local there = y:isnan():logical_not()
+  return neap.where(none & there, 0,
+                    x * neap.where(none & there, 1, y):log())
 end)
 
 --- 0 below 0, 1 above, and a value at 0.
@@ -427,6 +453,7 @@ define("msort", function(x) return (x:sort(1)) end)
 define("matrix_power", function(x, k)
   check(math.type(k) == "integer" and k >= 0,
         "matrix_power: k must be a whole number from 0 on")
+  if k == 1 then return x:clone() end
   local y
   local square = x
   while k > 0 do
@@ -439,7 +466,7 @@ end)
 
 --- x + the outer product of two vectors.
 define("addr", function(x, v1, v2, options)
-  options = options or {}
+  options = options_of("addr", options, "beta alpha")
   return (options.beta or 1) * x + (options.alpha or 1) * v1:outer(v2)
 end, 3)
 
@@ -465,7 +492,8 @@ define("argwhere", function(x) return x:nonzero() end)
 -- each element went (return_inverse) and how many became one
 -- (return_counts).
 define("unique_consecutive", function(x, options)
-  options = options or {}
+  options = options_of("unique_consecutive", options,
+                       "return_inverse return_counts")
   local flat = x:reshape(-1)
   local n = #flat
   local new = neap.ones{n, dtype = "bool"}
@@ -483,6 +511,9 @@ define("index_put", function(x, indices, values, accumulate)
   return x:clone():index_put_(indices, values, accumulate)
 end)
 function Tensor.index_put_(x, indices, values, accumulate)
+  check_tensor("index_put_", x)
+  check(type(indices) == "table",
+        "index_put_: expected a table of positions, not %s", type(indices))
   if accumulate then values = values + neap.zeros_like(x[indices]) end
   if not accumulate then
     x[indices] = values
@@ -494,13 +525,31 @@ function Tensor.index_put_(x, indices, values, accumulate)
 end
 
 local interleave = neap.repeat_interleave
+
+-- How often each of 'size' slices is repeated, by a tensor.
+local function repeats_of(repeats, size)
+  check_at(2, not repeats.dtype:find "float" and repeats.ndim == 1,
+           "repeat_interleave: repeats is %s of %d dimensions, expected a " ..
+           "vector of integers", repeats.dtype, repeats.ndim)
+  if #repeats == 1 then repeats = repeats:expand{size} end
+  check_at(2, #repeats == size, "repeat_interleave: %d repeats for %d slices",
+           #repeats, size)
+  check_at(2, size == 0 or not repeats:lt(0):any():item(),
+           "repeat_interleave: repeats must not be negative")
+  return repeats
+end
+
 --- Each slice of a dimension several times in a row; 'repeats' may be a
 -- tensor with a number for each.
 function neap.repeat_interleave(x, ...)
   local repeats, dim = ...
   if not neap.is_tensor(repeats) then return interleave(x, ...) end
+  check_tensor("repeat_interleave", x)
+  if type(dim) == "table" then
+    dim = options_of("repeat_interleave", dim, "dim").dim
+  end
   if dim == nil then x, dim = x:reshape(-1), 1 end
-  local ends = repeats:cumsum(1)
+  local ends = repeats_of(repeats, x:size(dim)):cumsum(1)
   local total = #ends > 0 and ends[-1] or 0
   return x:index_select(dim, ends:searchsorted(neap.arange(total)))
 end
@@ -525,7 +574,7 @@ end, 2)
 --- Covariance of the rows of x (each a variable); of a vector its variance.
 -- Option correction (1): what is taken from the count.
 define("cov", function(x, options)
-  local correction = options and options.correction or 1
+  local correction = options_of("cov", options, "correction").correction or 1
   local far = x - x:mean{dim = -1, keepdim = true}
   local n = x:size(-1) - correction
   if x.ndim == 1 then return far:dot(far) / n end
@@ -540,17 +589,30 @@ define("corrcoef", function(x)
   return c / s:outer(s)
 end)
 
+-- Options with the type of x, unless they name another: a copy.
+local function typed(x, options)
+  local own = {dtype = x.dtype}
+  for key, value in pairs(options or {}) do own[key] = value end
+  return own
+end
+
+local function has_options(t)
+  for key in pairs(t) do
+    if type(key) == "string" then return true end
+  end
+  return false
+end
+
 -- New tensors in the type of another.
 for _, name in ipairs{"zeros", "ones", "empty", "full"} do
   Tensor["new_" .. name] = function(x, ...)
     local list = table.pack(...)
     local last = list[list.n]
-    if list.n > 0 and type(last) == "table" and (#last == 0 and
-       next(last) ~= nil) then
-      last.dtype = last.dtype or x.dtype
+    if list.n > 0 and type(last) == "table" and has_options(last) then
+      list[list.n] = typed(x, last)
     else
       list.n = list.n + 1
-      list[list.n] = {dtype = x.dtype}
+      list[list.n] = typed(x)
     end
     return neap[name](table.unpack(list, 1, list.n))
   end
@@ -558,9 +620,7 @@ end
 
 --- A tensor of data in the type of another.
 function Tensor.new_tensor(x, data, options)
-  options = options or {}
-  options.dtype = options.dtype or x.dtype
-  return neap.tensor(data, options)
+  return neap.tensor(data, typed(x, options))
 end
 
 local function refuse_recorded(who, x)
@@ -571,10 +631,19 @@ local function refuse_recorded(who, x)
   end
 end
 
-local function elementwise(x, f)
+local function elementwise(who, x, f)
+  if type(f) ~= "function" then
+    error(("%s: expected a function, not %s"):format(who, type(f)), 3)
+  end
   local flat, out = x:detach():reshape(-1):totable(), {}
-  for i, v in ipairs(flat) do out[i] = f(v) end
-  return out
+  for i, v in ipairs(flat) do
+    out[i] = f(v)
+    if type(out[i]) ~= "number" and type(out[i]) ~= "boolean" then
+      error(("%s: the function gave %s for element %d, expected a number")
+            :format(who, type(out[i]), i), 3)
+    end
+  end
+  return neap.tensor(out, {dtype = x.dtype}):reshape(x.shape)
 end
 
 --- A new tensor of f(element) for each element, in the type of x. For
@@ -582,12 +651,11 @@ end
 -- Refused while gradients are recorded.
 function Tensor.map(x, f)
   refuse_recorded("map", x)
-  return neap.tensor(elementwise(x, f), {dtype = x.dtype}):reshape(x.shape)
+  return (elementwise("map", x, f))
 end
 
 --- The same in place.
 function Tensor.apply_(x, f)
   refuse_recorded("apply_", x)
-  return x:copy_(neap.tensor(elementwise(x, f), {dtype = x.dtype})
-                 :reshape(x.shape))
+  return x:copy_(elementwise("apply_", x, f))
 end

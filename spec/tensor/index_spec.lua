@@ -124,4 +124,82 @@ describe("indexing", function()
     assert.same({1, 2, 3}, seen)
   end)
 
+  local function int(t) return neap.tensor(t, {dtype = "int64"}) end
+
+  it("takes rows and columns by tensors of positions", function()
+    assert.same({{9, 10, 11, 12}, {1, 2, 3, 4}}, x[int{3, 1}]:totable())
+    assert.same({{4, 2}, {8, 6}, {12, 10}}, x[{{}, int{-1, 2}}]:totable())
+    assert.same({2, 2, 4}, x[int{{1, 2}, {3, 3}}].shape)
+    assert.same({7, 5}, x[{2, int{3, 1}}]:totable())
+    assert.same({0, 4}, x[neap.zeros{0, dtype = "int64"}].shape)
+  end)
+
+  it("lets several tensors of positions broadcast together", function()
+    assert.same({2, 7, 12}, x[{int{1, 2, 3}, int{2, 3, 4}}]:totable())
+    assert.same({{1, 3}, {9, 11}},
+                x[{int{{1}, {3}}, int{1, 3}}]:totable())
+    local y = neap.arange(24):reshape(2, 3, 4)
+    -- neighbours stay in their place, others go to the front
+    assert.same({2, 5}, y[{{}, int{1, 2, 1, 2, 1}, int{1, 1, 1, 4, 2}}].shape)
+    assert.same({2, 3}, y[{int{1, 2}, {}, int{1, 2}}].shape)
+    assert.same({{1, 5, 9}, {14, 18, 22}},
+                y[{int{1, 2}, {}, int{1, 2}}]:totable())
+    assert.same({1, 2, 3}, y[{neap.newaxis, int{1, 2}, {}, 1}].shape)
+  end)
+
+  it("takes elements by masks of one or several dimensions", function()
+    assert.same({10, 11, 12}, x[x:gt(9)]:totable())
+    assert.same({{1, 3}, {5, 7}, {9, 11}},
+                x[{{}, neap.tensor{true, false, true, false}}]:totable())
+    assert.same({{5, 6, 7, 8}}, x[neap.tensor{false, true, false}]:totable())
+    assert.same({}, x[x:gt(99)]:totable())
+    assert.equal(1, x[x:eq(5)].ndim)
+  end)
+
+  it("assigns by masks and by tensors of positions", function()
+    x[x:gt(9)] = 0
+    assert.same({9, 0, 0, 0}, x[3]:totable())
+    x[x:eq(0)] = neap.tensor{-1, -2, -3}
+    assert.same({9, -1, -2, -3}, x[3]:totable())
+    x[int{1, 2}] = neap.tensor{7, 7, 7, 7}
+    assert.same({{7, 7, 7, 7}, {7, 7, 7, 7}}, x[{{1, 2}}]:totable())
+    x[{int{1, 3}, int{1, 4}}] = neap.tensor{1, 2}
+    assert.equal(1, x[1][1])
+    assert.equal(2, x[3][4])
+    x[{{2, 3}, int{1, 2}}] = 5
+    assert.same({{5, 5, 7, 7}, {5, 5, -2, 2}}, x[{{2, 3}}]:totable())
+  end)
+
+  it("gives gradients through positions and masks, repeated ones added",
+  function()
+    local w = neap.ones{3, 2, requires_grad = true}
+    w[int{1, 1, 3}]:sum():backward()
+    assert.same({{2, 2}, {0, 0}, {1, 1}}, w.grad:totable())
+    local v = neap.tensor({1, -2, 3}, {requires_grad = true})
+    local y = v * 2
+    y[y:lt(0)] = 0
+    (y * y):sum():backward()
+    assert.same({8, 0, 24}, v.grad:totable())
+  end)
+
+  it("says what is wrong with a tensor as an index", function()
+    assert.matches("is a tensor of float32, expected integers",
+                   message(function() return x[neap.ones(2)] end))
+    assert.matches("the mask is 2 and does not fit dimension 1",
+                   message(function() return x[neap.tensor{true, false}] end))
+    assert.matches("index%[2%] is 4, but dimension 1 has positions 1 to 3",
+                   message(function() return x[int{1, 4}] end))
+    assert.matches("one ellipsis at most",
+                   message(function()
+                     return x[{neap.ellipsis, neap.ellipsis}]
+                   end))
+    assert.matches("do not fit", message(function()
+      x[int{1, 2}] = neap.ones(3)
+    end))
+    assert.matches("300 does not fit uint8", message(function()
+      local u = neap.zeros{2, dtype = "uint8"}
+      u[1] = 300
+    end))
+  end)
+
 end)

@@ -83,8 +83,9 @@ local function measure(text)
   local start, n = nil, 0
   for line in text:gmatch "([^\n]*)\n" do
     n = n + 1
+    local macro = line:find "^[%u%d_]+%(.*%)$"
     if line:find "^[%a_].*%(" and not line:find ";%s*$" and
-       not line:find "^#" then start = start or n end
+       not macro then start = start or n end
     if line == "}" and start then
       functions[#functions + 1] = n - start + 1
       start = nil

@@ -33,13 +33,20 @@ static int find (picture *p, nx_node *n) {
 }
 
 
+/* text within quotes */
+static void put_quoted (nx_text *text, const char *s) {
+  for (; *s; s++)
+    nx_text_put(text, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+}
+
 static void put_leaf (picture *p, const nx_tensor *t) {
   char shape[NX_SHAPE_TEXT];
   const char *name = "";
   for (int i = 0; i < p->nnamed; i++)
     if (p->named[i] == t) name = p->names[i];
-  nx_text_put(p->text, "  \"t%p\" [shape=box, label=\"%s%s%s %s\"];\n",
-              (const void *)t, name, *name ? "\\n" : "",
+  nx_text_put(p->text, "  \"t%p\" [shape=box, label=\"", (const void *)t);
+  put_quoted(p->text, name);
+  nx_text_put(p->text, "%s%s %s\"];\n", *name ? "\\n" : "",
               nx_dtype_name(t->dtype), nx_shape_of(t, shape));
 }
 

@@ -175,17 +175,21 @@ int nx_check_view (nx_ctx *C, const char *who, const char *name,
 }
 
 
+int nx_trace_at (nx_ctx *C, nx_tensor *t, nx_node *n, int out) {
+  nx_trace *r = trace_for(C, t);
+  if (r == NULL) return nx_status(C);
+  r->node = n;
+  r->out = out;
+  n->refs++;
+  return 0;
+}
+
 int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t) {
   const nx_trace *from = nx_trace_of(t);
-  nx_trace *to;
   if (from == NULL || from->node == NULL) return 0;
-  to = trace_for(C, c);
-  if (to == NULL) return nx_status(C);
-  to->node = from->node;
-  to->out = from->out;
-  to->view = from->view;
-  to->version = from->version;
-  to->node->refs++;
+  if (nx_trace_at(C, c, from->node, from->out)) return nx_status(C);
+  nx_trace_of(c)->view = from->view;
+  nx_trace_of(c)->version = from->version;
   return 0;
 }
 

@@ -49,7 +49,9 @@ void nx_retain_move (nx_ctx *C, nx_trace *t, nx_node *to, int out);
 void nx_untrace (nx_ctx *C, nx_tensor *t);
 /* Another tensor over the same elements at the same place of the tape. */
 nx_tensor *nx_snapshot (nx_ctx *C, nx_tensor *t);
-/* The same for a copy 'c' of 't'. */
+/* Puts 't' on the tape as a result of a node. */
+int nx_trace_at (nx_ctx *C, nx_tensor *t, nx_node *n, int out);
+/* Puts a copy 'c' of 't' at the same place. */
 int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t);
 /* Fails if 't' is a view whose elements were changed through another. */
 int nx_check_view (nx_ctx *C, const char *who, const char *name,

@@ -207,6 +207,21 @@ typedef struct backward_call {
   nx_tensor **gy, **gx;
 } backward_call;
 
+/* _made(result, k) -> the same elements as result k of the operation whose
+   backward runs, on the tape */
+static int n_made (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nx_tensor *t = nl_checktensor(L, S, 1);
+  int k = (int)luaL_checkinteger(L, 2);
+  size_t mark = S->mark;
+  nl_tensor *h = nl_newhandle(L, S);
+  if (S->running == NULL || k < 1 || k > S->running->nout)
+    return nl_error(L, S, "saved_tensors: no backward runs");
+  t = nx_alias(S->C, t);
+  if (t) nx_trace_at(S->C, t, S->running, k - 1);
+  return nl_result(L, S, h, t, mark);
+}
+
 static int backward_body (lua_State *L) {
   backward_call *b = lua_touserdata(L, 1);
   nl_state *S = b->c->S;
@@ -236,7 +251,11 @@ static int function_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                           nx_tensor **gx) {
   function_args *a = n->a;
   backward_call b = {a->backward, n, gy, gx};
-  nl_protected(a->backward->S, backward_body, &b);
+  nl_state *S = a->backward->S;
+  nx_node *outer = S->running;
+  S->running = n;
+  nl_protected(S, backward_body, &b);
+  S->running = outer;
   for (int i = 0; i < n->nin; i++) {
     nx_tensor *kept = gx[i];
     if (kept == NULL) continue;
@@ -297,11 +316,7 @@ static int n_record (lua_State *L) {
   for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
   nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
-  for (int i = 0; S->scoped && i < n; i++) {
-    lua_rawgeti(L, -1, i + 1);
-    nl_scope_add(L, S, lua_gettop(L));
-    lua_pop(L, 1);
-  }
+  for (int i = 0; i < n; i++) nl_scope_add(S, h[i]);
   return 1;
 }
 
@@ -335,7 +350,8 @@ static int n_set_detect_anomaly (lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-  {"_record", n_record}, {"set_detect_anomaly", n_set_detect_anomaly},
+  {"_record", n_record}, {"_made", n_made},
+  {"set_detect_anomaly", n_set_detect_anomaly},
   {NULL, NULL}
 };
 

@@ -75,7 +75,7 @@ static int n_load (lua_State *L) {
     nl_check(L, S);
     nl_fill(S, h, t);
     nx_pop(S->C, mark, NULL);
-    if (S->scoped) nl_scope_add(L, S, lua_gettop(L));
+    nl_scope_add(S, h);
     lua_setfield(L, -2, s->entries[i].name);
   }
   lua_newtable(L);

@@ -117,9 +117,7 @@ static int n_grad (lua_State *L) {
     if (g[i]) {
       nl_fill(S, h[i], g[i]);
       nx_unref(g[i]);
-      lua_rawgeti(L, -1, i + 1);
-      nl_scope_add(L, S, lua_gettop(L));
-      lua_pop(L, 1);
+      nl_scope_add(S, h[i]);
     }
     else {
       lua_pushboolean(L, 0);

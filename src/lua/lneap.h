@@ -21,8 +21,9 @@ typedef struct nl_state {
   int closed;                  /* its own userdata is gone */
   lua_State *thread;           /* whose modes are in force */
   lua_State *main;             /* lives as long as the state */
+  nx_node *running;            /* the operation in Lua whose backward runs */
   int raised;                  /* an error of a function called by C waits */
-  int scoped;                  /* some scope is open in it */
+  struct nl_scope *scope;      /* the innermost that is open in it */
   const void *tensor_meta;     /* identity of the metatables */
   const void *module_meta;
   const void *generator_meta;
@@ -36,11 +37,17 @@ typedef struct nl_state {
   nx_print_style print;        /* how tensors are shown */
 } nl_state;
 
+typedef struct nl_scope nl_scope;
+
 /* A handle of a tensor; NULL when its scope ended. */
-typedef struct nl_tensor {
+typedef struct nl_tensor nl_tensor;
+struct nl_tensor {
   nl_state *S;
+  const void *kind;            /* its metatable: tells it from others */
   nx_tensor *t;
-} nl_tensor;
+  nl_scope *scope;             /* whose list it is in, or NULL */
+  nl_tensor *next, **back;     /* in that list */
+};
 
 typedef struct nl_module {
   nl_state *S;
@@ -80,6 +87,8 @@ int nl_again (lua_State *L, nl_state *S, int *tried);
 nl_tensor *nl_newhandle (lua_State *L, nl_state *S);
 /* Fills it (takes a reference of its own). */
 void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t);
+/* Empties it before its time: the collector has less to do. */
+void nl_release (nl_state *S, nl_tensor *h);
 /* Tells the collector what was filled; it may run any finalizer. */
 void nl_tell (lua_State *L, nl_state *S);
 /* Fills the handle on the top of the stack with 't' and ends the scope
@@ -152,8 +161,9 @@ void nl_open_test (lua_State *L, nl_state *S);
 int nl_index (lua_State *L, nl_state *S);
 int nl_newindex (lua_State *L, nl_state *S);
 
-/* A new handle belongs to the open scope, if any. */
-void nl_scope_add (lua_State *L, nl_state *S, int i);
+/* A new handle belongs to the open scope, if any; until it ends. */
+void nl_scope_add (nl_state *S, nl_tensor *h);
+void nl_scope_remove (nl_tensor *h);
 /* Modes of another coroutine come into force. */
 void nl_switch (lua_State *L, nl_state *S);
 

@@ -334,11 +334,7 @@ static int call_list (lua_State *L, nl_state *S, opcall *c) {
   for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
   nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
-  for (int i = 0; S->scoped && i < n; i++) {
-    lua_rawgeti(L, list, i + 1);
-    nl_scope_add(L, S, lua_gettop(L));
-    lua_pop(L, 1);
-  }
+  for (int i = 0; i < n; i++) nl_scope_add(S, h[i]);
   return 1;
 }
 
@@ -354,8 +350,7 @@ static int call_new (lua_State *L, nl_state *S, opcall *c) {
   for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
   nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
-  for (int i = 0; S->scoped && i < n; i++)
-    nl_scope_add(L, S, lua_gettop(L) - room + 1 + i);
+  for (int i = 0; i < n; i++) nl_scope_add(S, h[i]);
   lua_settop(L, lua_gettop(L) - (room - n));
   return n;
 }

@@ -1,10 +1,10 @@
 /*
 ** Scopes, and modes of coroutines.
 **
-** A scope remembers the handles that operations made while it was open,
-** in a table with weak keys; closing it frees their tensors, except those
-** that were kept. Gradient mode and open scope belong to a coroutine: a
-** new one begins with those of the coroutine that resumes it first.
+** A scope remembers the handles that operations made while it was open;
+** closing it frees their tensors, except those that were kept. Gradient
+** mode and open scope belong to a coroutine: a new one begins with those of
+** the coroutine that resumes it first.
 */
 #include "lua/lneap.h"
 
@@ -14,7 +14,8 @@ static const char scope_meta_key = 0;
 static const char running_key = 0;       /* registry: S->thread, held */
 
 typedef struct modes {
-  int recording, scoped;
+  int recording;
+  nl_scope *scope;
 } modes;                                 /* user value: the scope */
 
 
@@ -24,7 +25,7 @@ static void save_modes (lua_State *L, nl_state *S) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &running_key);
   m = lua_newuserdatauv(L, sizeof(*m), 1);
   m->recording = S->C->recording;
-  m->scoped = S->scoped;
+  m->scope = S->scope;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_key);
   lua_setiuservalue(L, -2, 1);
   lua_rawset(L, -3);
@@ -44,7 +45,7 @@ void nl_switch (lua_State *L, nl_state *S) {
   if (lua_rawget(L, -2) == LUA_TUSERDATA) {
     m = lua_touserdata(L, -1);
     S->C->recording = m->recording;
-    S->scoped = m->scoped;
+    S->scope = m->scope;
     lua_getiuservalue(L, -1, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &scope_key);
   }
@@ -53,46 +54,60 @@ void nl_switch (lua_State *L, nl_state *S) {
 
 
 /*
-** A scope: user value 1 is the table of handles, 2 the scope around.
+** A scope: a list of the handles that were made in it. Its user value is
+** the scope around, so that this lives as long.
 */
-typedef struct scope { int open; } scope;
+struct nl_scope {
+  nl_state *S;
+  int open;
+  nl_tensor *first;
+  nl_scope *around;
+};
 
-void nl_scope_add (lua_State *L, nl_state *S, int i) {
-  if (!S->scoped) return;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_key);
-  lua_getiuservalue(L, -1, 1);
-  lua_pushvalue(L, i);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
-  lua_pop(L, 2);
+
+static void link_handle (nl_scope *s, nl_tensor *h) {
+  h->scope = s;
+  h->next = s->first;
+  h->back = &s->first;
+  if (h->next) h->next->back = &h->next;
+  s->first = h;
+}
+
+void nl_scope_add (nl_state *S, nl_tensor *h) {
+  if (S->scope && h->scope == NULL) link_handle(S->scope, h);
+}
+
+void nl_scope_remove (nl_tensor *h) {
+  if (h->scope == NULL) return;
+  *h->back = h->next;
+  if (h->next) h->next->back = h->back;
+  h->scope = NULL;
 }
 
 
 static int n_open_scope (lua_State *L) {
   nl_state *S = nl_S(L);
-  scope *s = lua_newuserdatauv(L, sizeof(*s), 2);
+  nl_scope *s = lua_newuserdatauv(L, sizeof(*s), 1);
+  s->S = S;
   s->open = 0;
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_setiuservalue(L, -2, 1);
-  if (S->scoped) lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_key);
-  else lua_pushnil(L);
-  lua_setiuservalue(L, -2, 2);
+  s->first = NULL;
+  s->around = S->scope;
+  if (S->scope) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_key);
+    lua_setiuservalue(L, -2, 1);
+  }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_meta_key);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &scope_key);
-  S->scoped = 1;
+  S->scope = s;
   s->open = 1;
   return 1;
 }
 
 
-static scope *check_scope (lua_State *L, nl_state *S) {
-  scope *s = lua_touserdata(L, 1);
+static nl_scope *check_scope (lua_State *L, nl_state *S) {
+  nl_scope *s = lua_touserdata(L, 1);
   int same = 0;
   if (s && lua_getmetatable(L, 1)) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_meta_key);
@@ -107,21 +122,13 @@ static scope *check_scope (lua_State *L, nl_state *S) {
 /* s:keep(t): t outlives the scope; it belongs to the one around */
 static int s_keep (lua_State *L) {
   nl_state *S = nl_S(L);
-  scope *s = check_scope(L, S);
+  nl_scope *s = check_scope(L, S);
+  nl_tensor *h;
   nl_checktensor(L, S, 2);
-  lua_getiuservalue(L, 1, 1);
-  lua_pushvalue(L, 2);
-  if (s->open && lua_rawget(L, -2) != LUA_TNIL) {    /* made in it */
-    lua_pop(L, 1);
-    lua_pushvalue(L, 2);
-    lua_pushnil(L);
-    lua_rawset(L, -3);
-    if (lua_getiuservalue(L, 1, 2) == LUA_TUSERDATA) {
-      lua_getiuservalue(L, -1, 1);
-      lua_pushvalue(L, 2);
-      lua_pushboolean(L, 1);
-      lua_rawset(L, -3);
-    }
+  h = lua_touserdata(L, 2);
+  if (s->open && h->scope == s) {
+    nl_scope_remove(h);
+    if (s->around) link_handle(s->around, h);
   }
   lua_settop(L, 2);
   return 1;
@@ -132,31 +139,35 @@ static int s_keep (lua_State *L) {
 ** Frees what is left. Parameters, buffers, gradients and what optimisers
 ** hold are never a scope's.
 */
-static void free_handles (lua_State *L, int i) {
-  lua_pushnil(L);
-  while (lua_next(L, i)) {
-    nl_tensor *h = lua_touserdata(L, -2);
-    if (h->t != NULL && !(h->t->flags & NX_HELD)) {
-      nx_unref(h->t);
-      h->t = NULL;
-    }
-    lua_pop(L, 1);
+static void free_handles (nl_scope *s) {
+  while (s->first) {
+    nl_tensor *h = s->first;
+    nl_scope_remove(h);
+    if (h->t != NULL && !(h->t->flags & NX_HELD)) nl_release(s->S, h);
   }
 }
 
 static int s_close (lua_State *L) {
   nl_state *S = nl_S(L);
-  scope *s = check_scope(L, S);
+  nl_scope *s = check_scope(L, S);
   if (!s->open) return 0;
   s->open = 0;
   lua_settop(L, 1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &scope_key);
-  if (lua_rawequal(L, 1, -1)) {          /* the innermost, as it should be */
-    S->scoped = lua_getiuservalue(L, 1, 2) == LUA_TUSERDATA;
+  if (S->scope == s) {                   /* the innermost, as it should be */
+    S->scope = s->around;
+    lua_getiuservalue(L, 1, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &scope_key);
   }
-  lua_getiuservalue(L, 1, 1);
-  free_handles(L, lua_gettop(L));
+  free_handles(s);
+  return 0;
+}
+
+/* a scope that nobody closed, such as a dead coroutine's: its handles go
+   on alone */
+static int s_gc (lua_State *L) {
+  nl_scope *s = lua_touserdata(L, 1);
+  while (s->first) nl_scope_remove(s->first);
+  s->open = 0;
   return 0;
 }
 
@@ -167,8 +178,8 @@ static int t_free (lua_State *L) {
   nl_tensor *h;
   nl_checktensor(L, S, 1);
   h = lua_touserdata(L, 1);
-  nx_unref(h->t);
-  h->t = NULL;
+  nl_scope_remove(h);
+  nl_release(S, h);
   return 0;
 }
 
@@ -194,6 +205,8 @@ void nl_open_scope (lua_State *L, nl_state *S) {
   lua_getfield(L, -1, "close");
   lua_setfield(L, -3, "__close");
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, s_gc);
+  lua_setfield(L, -2, "__gc");
   lua_pushliteral(L, "neap.scope");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &scope_meta_key);

@@ -144,6 +144,18 @@ void nl_fill (nl_state *S, nl_tensor *h, nx_tensor *t) {
   S->fresh += bytes;
 }
 
+static size_t less (size_t a, size_t b) { return a > b ? a - b : 0; }
+
+void nl_release (nl_state *S, nl_tensor *h) {
+  size_t bytes = (size_t)h->t->len * nx_dtype_size(h->t->dtype);
+  S->small = less(S->small, HANDLE_COST + (bytes < SMALL ? bytes : SMALL));
+  S->since = less(S->since, bytes);
+  S->debt = less(S->debt, bytes);
+  nx_unref(h->t);
+  h->t = NULL;
+}
+
+
 static void push_collector (lua_State *L, nl_state *S, int kilobytes) {
   if (!collector_runs(L) || !lua_gc(L, LUA_GCSTEP, kilobytes)) return;
   S->live = atomic_load(&S->rt->memory.used);
@@ -170,7 +182,7 @@ int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
   nl_fill(S, h, t);
   nx_pop(S->C, mark, NULL);
   nl_tell(L, S);
-  if (S->scoped) nl_scope_add(L, S, lua_gettop(L));
+  nl_scope_add(S, h);
   return 1;
 }
 

@@ -19,6 +19,7 @@ static int tensor_gc (lua_State *L) {
   nl_state *S = h->S;
   if (S == NULL) return 0;
   h->S = NULL;
+  nl_scope_remove(h);
   nx_unref(h->t);
   h->t = NULL;
   nl_unuse(S);
@@ -29,7 +30,9 @@ static int tensor_gc (lua_State *L) {
 nl_tensor *nl_newhandle (lua_State *L, nl_state *S) {
   nl_tensor *h = lua_newuserdatauv(L, sizeof(*h), 0);
   h->S = NULL;
+  h->kind = S->tensor_meta;
   h->t = NULL;
+  h->scope = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, S->tensor_meta);
   lua_setmetatable(L, -2);
   h->S = S;
@@ -38,13 +41,11 @@ nl_tensor *nl_newhandle (lua_State *L, nl_state *S) {
 }
 
 
+/* (what is in a userdata is only C's to write; light ones have no length) */
 static nl_tensor *to_handle (lua_State *L, const nl_state *S, int i) {
   nl_tensor *h = lua_touserdata(L, i);
-  const void *meta;
-  if (h == NULL || !lua_getmetatable(L, i)) return NULL;
-  meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return meta == S->tensor_meta ? h : NULL;
+  if (h == NULL || lua_rawlen(L, i) != sizeof(*h)) return NULL;
+  return h->kind == S->tensor_meta ? h : NULL;
 }
 
 
@@ -244,6 +245,7 @@ static int t_tostring (lua_State *L) {
 */
 typedef struct print_options {
   int64_t precision, threshold, edgeitems, linewidth;
+  int sci_mode;
 } print_options;
 
 static const nx_field print_fields[] = {
@@ -251,11 +253,29 @@ static const nx_field print_fields[] = {
   NX_INT(print_options, threshold, 1000, "elements that are all shown"),
   NX_INT(print_options, edgeitems, 3, "elements shown of each end"),
   NX_INT(print_options, linewidth, 79, "columns"),
+  NX_ENUM(print_options, sci_mode, "auto never always", 0,
+          "numbers with an exponent; true: always, false: never"),
   NX_END
 };
 
 static int within (int64_t v, int least, int most) {
   return (int)(v < least ? least : v > most ? most : v);
+}
+
+/* the options at 1 as a copy, with sci_mode's true and false as names */
+static void copy_options (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, 1); ) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_settable(L, 2);
+  }
+  if (lua_getfield(L, 2, "sci_mode") == LUA_TBOOLEAN) {
+    lua_pushstring(L, lua_toboolean(L, -1) ? "always" : "never");
+    lua_setfield(L, 2, "sci_mode");
+  }
+  lua_settop(L, 2);
 }
 
 static int n_set_printoptions (lua_State *L) {
@@ -266,18 +286,14 @@ static int n_set_printoptions (lua_State *L) {
     S->print = nx_print_default;
     return 0;
   }
-  luaL_checktype(L, 1, LUA_TTABLE);
+  copy_options(L);
   o.precision = S->print.precision;
   o.threshold = S->print.threshold;
   o.edgeitems = S->print.edgeitems;
   o.linewidth = S->print.linewidth;
-  if (lua_getfield(L, 1, "sci_mode") != LUA_TNIL) {
-    S->print.sci_mode = lua_isboolean(L, -1) ? lua_toboolean(L, -1)
-                                             : NX_SCI_AUTO;
-    lua_pushnil(L);
-    lua_setfield(L, 1, "sci_mode");
-  }
-  nl_readnamed(L, S, "set_printoptions", print_fields, &o, 1);
+  o.sci_mode = S->print.sci_mode - NX_SCI_AUTO;
+  nl_readnamed(L, S, "set_printoptions", print_fields, &o, 2);
+  S->print.sci_mode = o.sci_mode + NX_SCI_AUTO;
   S->print.precision = within(o.precision, 0, 17);
   S->print.threshold = o.threshold;
   S->print.edgeitems = within(o.edgeitems, 1, 1000);

@@ -221,7 +221,8 @@ static int x_ulp (lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-  {"apply", x_apply}, {"ulp", x_ulp}, {"fail", x_fail}, {"pending", x_pending}, {"live", x_live},
+  {"apply", x_apply}, {"ulp", x_ulp}, {"fail", x_fail},
+  {"pending", x_pending}, {"live", x_live},
   {"cpu", x_cpu}, {"ops", x_ops}, {"layers", x_layers},
   {"optims", x_optims}, {NULL, NULL}
 };

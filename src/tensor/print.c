@@ -109,7 +109,7 @@ static void put_row (printer *p, int dim, const char *at) {
   int64_t step = t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
   for (int64_t i = 0; i < n; i++) {
     int gap = cuts(p, n, i);
-    size_t wanted = (size_t)p->width + (gap ? 5 : 0) + (i < n - 1);
+    size_t wanted = (size_t)p->width + (gap ? 5 : 0) + 1;
     if (i > 0) nx_text_put(p->text, ",");
     if (i > 0 && p->text->n - p->line + 1 + wanted >
                  (size_t)p->style->linewidth) new_line(p, dim);

@@ -72,8 +72,8 @@ static nx_matrix part (nx_matrix m, int64_t size, int64_t row, int64_t rows,
 ** narrower ones gets our product.
 */
 static int wants_own (const nx_ctx *C, int dtype, double work) {
-  return !nx_is_float(dtype) || C->rt->deterministic || C->rt->isa != C->rt->widest ||
-         work <= SMALL_WORK;
+  return !nx_is_float(dtype) || C->rt->deterministic ||
+         C->rt->isa != C->rt->widest || work <= SMALL_WORK;
 }
 
 
