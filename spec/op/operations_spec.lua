@@ -5,6 +5,12 @@ local samples = require "spec.op.samples"
 
 describe("operations", function()
 
+  it("are there for all samples", function()
+    local known = {}
+    for _, op in ipairs(neap._test.ops()) do known[op.name] = true end
+    for name in pairs(samples) do assert.is_true(known[name], name) end
+  end)
+
   for _, op in ipairs(neap._test.ops()) do
     describe(op.name, function()
 

@@ -45,13 +45,14 @@ end
 -- text with the bodies of those macros that they call.
 local function family_macros(text)
   local bodies, whole = {}, {}
-  for macro, body in text:gmatch("\n#define (%u+)%(id[^\n]*\n(.-[^\\])\n") do
+  local define = "\n#define ([%u%d_]+)%(id[^\n]*\n(.-[^\\])\n"
+  for macro, body in text:gmatch(define) do
     bodies[macro] = body
   end
   local function expand(macro)
     if not whole[macro] then
       local parts = {bodies[macro]}
-      for other in bodies[macro]:gmatch "%f[%u](%u+)%(id" do
+      for other in bodies[macro]:gmatch "%f[%u_]([%u%d_]+)%(id" do
         if bodies[other] then parts[#parts + 1] = expand(other) end
       end
       whole[macro] = table.concat(parts, "\n")

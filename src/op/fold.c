@@ -45,7 +45,7 @@ nx_tensor *nx_reduced_out (nx_ctx *C, nx_node *n, int i, int dtype,
 
 
 int64_t nx_reduced_count (const nx_tensor *x, const nx_tensor *y) {
-  return y->len ? x->len / y->len : 0;
+  return y && y->len ? x->len / y->len : 0;
 }
 
 
