@@ -930,3 +930,55 @@ describe("at the edges of autograd", function()
   end)
 
 end)
+
+describe("functions that a backward calls", function()
+
+  it("may have results that are not on the tape first", function()
+    local f = operation("Both", function(_, x)
+      return x:gt(0):to "int64", x * 2
+    end, function(_, _, g) return g * 2 end)
+    local x = leaf{1, 2, 3}
+    local _, y = f(x)
+    y:sum():backward()
+    assert.same({2, 2, 2}, x.grad:totable())
+  end)
+
+  it("may not go back through the graph that is being gone through",
+  function()
+    local x = leaf{1, 2, 3}
+    local y = x:cumprod(1)
+    local s = y:sum()
+    y:register_hook(function() s:backward() end)
+    assert.matches("began another one through the same graph",
+                   message(function() (y * 2):sum():backward() end))
+    local other = leaf{1}
+    local z = x * 2
+    z:register_hook(function()
+      neap.enable_grad(function() (other * 3):backward() end)
+    end)
+    z:sum():backward()
+    assert.same({3}, other.grad:totable())
+    assert.same({2, 2, 2}, x.grad:totable())
+  end)
+
+  it("may resume coroutines that use tensors", function()
+    local co
+    local x = leaf{1}
+    local y = x * 2
+    local z = y * 3
+    z:register_hook(function()
+      co = coroutine.create(function()
+        neap.zeros(1)
+        coroutine.yield()
+        neap.zeros(1)
+      end)
+      assert(coroutine.resume(co))
+    end)
+    local ok
+    y:register_hook(function() ok = coroutine.resume(co) end)
+    z:sum():backward()
+    assert.is_true(ok)
+    assert.same({6}, x.grad:totable())
+  end)
+
+end)

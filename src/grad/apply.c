@@ -290,7 +290,7 @@ static int check_into (nx_ctx *C, const nx_node *n, int record) {
 static int finish_into (nx_ctx *C, nx_node *n) {
   nx_tensor *y = n->out[0];
   if (nx_status(C)) return nx_status(C);
-  if (y->store != n->into->store && nx_copy(C, n->into, y))
+  if (!nx_same_elements(y, n->into) && nx_copy(C, n->into, y))
     return nx_status(C);
   n->into->store->version++;
   n->out[0] = n->into;

@@ -53,10 +53,15 @@ static void list_free (nx_ctx *C, nodes *l) {
 
 
 static int see (pass *p, nx_node *n) {
-  if (n->mark == p->mark) return 0;
+  if (n->busy && n->mark == p->mark) return 0;
+  if (n->busy)
+    return nx_fail(p->C, NEAP_EGRAD, "backward: a hook or a backward in Lua "
+                   "began another one through the same graph (its '%s')",
+                   n->op->name);
   n->mark = p->mark;
   n->waits = 0;
   if (list_add(p->C, &p->seen, n)) return nx_status(p->C);
+  n->busy = 1;
   n->refs++;
   return list_add(p->C, &p->ready, n);
 }
@@ -440,6 +445,7 @@ static void finish (pass *p) {
       nx_unref(n->gy[j]);
       n->gy[j] = NULL;
     }
+    n->busy = 0;
     nx_node_unref(C, n);
   }
   list_free(C, &p->seen);

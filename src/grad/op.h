@@ -81,6 +81,7 @@ struct nx_node {
   nx_tensor *into;             /* where the result is wanted, or NULL */
   /* on the tape only */
   int refs, waits;
+  int busy;                    /* a backward goes through it */
   uint64_t sequence, mark;
   size_t size;
   nx_edge *edge;

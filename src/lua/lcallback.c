@@ -63,6 +63,7 @@ int nl_protected (nl_state *S, lua_CFunction body, void *ud) {
     lua_pushlightuserdata(L, ud);
     status = lua_pcall(L, 1, 0, 0);
   }
+  if (S->thread != L) nl_switch(L, S); /* a coroutine came in between */
   S->mark = mark;
   S->C->recording = recording;
   if (status == LUA_OK) return 0;
@@ -296,7 +297,7 @@ static int n_record (lua_State *L) {
   function_args a;
   nx_tensor **in, **out;
   nl_tensor **h;
-  int nin, n;
+  int nin, n, k;
   in = tensors_in(L, S, 1, &nin);
   a.results = tensors_in(L, S, 2, &a.nresults);
   n = a.nresults;
@@ -309,8 +310,10 @@ static int n_record (lua_State *L) {
   }
   a.backward = nl_callback_new(L, S, 3);
   nx_apply_all(S->C, &function_op, &a, nin, in, NX_NEW, n, out);
-  if (nx_status(S->C) == 0 && n > 0 && nx_requires(out[0]))
-    nx_hook_add(S->C, out[0], NULL, nl_callback_release, a.backward);
+  for (k = 0; nx_status(S->C) == 0 && k < n; k++)
+    if (nx_requires(out[k])) break;    /* integers are not on the tape */
+  if (nx_status(S->C) == 0 && k < n)
+    nx_hook_add(S->C, out[k], NULL, nl_callback_release, a.backward);
   else nl_callback_release(a.backward);
   nl_check(L, S);
   for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);

@@ -128,6 +128,8 @@ static int tensor_entry (lua_State *L, nl_state *S, const nx_tensor *x,
     add_positions(L, S, p, d, t);
     return 1;
   }
+  if (t->ndim == 0)
+    nl_error(L, S, "a mask has no dimensions; use its :item() in an if");
   for (int i = 0; i < t->ndim; i++)
     if (d + i >= x->ndim || t->shape[i] != x->shape[d + i])
       nl_error(L, S, "the mask is %s and does not fit dimension %d of x, "

@@ -28,9 +28,11 @@ typedef struct opinfo {
 } opinfo;
 
 /* One call: what was given so far. */
+union opargs { char bytes[640]; double d; int64_t i; void *p; };
+
 typedef struct opcall {
   const opinfo *info;
-  union { char bytes[640]; double d; int64_t i; void *p; } args;
+  union opargs args;
   nx_tensor *in[MAXINPUTS];
   nx_tensor **list;            /* of list inputs */
   int nlist;
@@ -257,15 +259,20 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
 }
 
 
-/* random operations draw from the given generator for once */
+/*
+** Random operations draw from the given generator for once. The operation
+** may change its arguments: it gets a copy, since it may run again.
+*/
 static int apply (nl_state *S, opcall *c, int room, nx_tensor **out) {
   const opinfo *info = c->info;
+  union opargs args;
   nx_generator own = S->C->random;
   int recording = S->C->recording, n;
   int mode = info->inplace ? NX_IN_PLACE : c->into ? NX_INTO : NX_NEW;
   if (c->generator) S->C->random = c->generator->g;
   if (info->op->flags & NX_INITIALISER) S->C->recording = 0;
-  n = nx_apply_all(S->C, info->op, c->args.bytes,
+  memcpy(args.bytes, c->args.bytes, info->op->argsize);
+  n = nx_apply_all(S->C, info->op, args.bytes,
                    info->list ? c->nlist : info->nin,
                    info->list ? c->list : c->in, mode, room, out);
   S->C->recording = recording;

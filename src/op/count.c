@@ -378,7 +378,8 @@ static int put_distinct (nx_ctx *C, nx_node *n, nx_tensor *x,
            (size_t)bytes);
   if (!all && a->dim != 0) v = nx_view_swap(C, v, 0, (int)a->dim);
   y = v ? nx_out(C, n, 0, x->dtype, v->ndim, v->shape) : NULL;
-  if (y == NULL || nx_materialize(C, y) || nx_copy(C, y, v))
+  if (y == NULL || (y->store == NULL && nx_materialize(C, y)) ||
+      nx_copy(C, y, v))
     return nx_status(C);
   if (a->return_inverse) {
     nx_tensor *in = n->in[0];

@@ -1,6 +1,7 @@
 /*
 ** Random numbers: new tensors of them, and given ones filled with them.
 */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include "ops.h"
@@ -156,6 +157,10 @@ static int randint_shape (nx_ctx *C, nx_node *n) {
       (uint64_t)a->high - (uint64_t)a->low > (uint64_t)1 << 53)
     return nx_op_fail(C, n, NEAP_EARG, "from %lld to %lld is empty or too "
                       "large", (long long)a->low, (long long)a->high);
+  if (!nx_fits(a->dtype, a->low) || !nx_fits(a->dtype, a->high))
+    return nx_op_fail(C, n, NEAP_EARG, "%lld to %lld does not fit %s",
+                      (long long)a->low, (long long)a->high,
+                      nx_dtype_name(a->dtype));
   if (nx_count(C, n->op->name, a->dtype, a->size.n, a->size.v) >= 0)
     nx_out(C, n, 0, a->dtype, a->size.n, a->size.v);
   return nx_status(C);
@@ -198,8 +203,11 @@ static const nx_field randperm_fields[] = {
 
 static int randperm_shape (nx_ctx *C, nx_node *n) {
   randperm_args *a = n->a;
-  if (nx_count(C, n->op->name, NEAP_I64, 1, &a->n) >= 0)
-    nx_out(C, n, 0, a->dtype, 1, &a->n);
+  if (nx_count(C, n->op->name, NEAP_I64, 1, &a->n) < 0) return nx_status(C);
+  if (!nx_fits(a->dtype, a->n))
+    return nx_op_fail(C, n, NEAP_EARG, "1 to %lld does not fit %s",
+                      (long long)a->n, nx_dtype_name(a->dtype));
+  nx_out(C, n, 0, a->dtype, 1, &a->n);
   return nx_status(C);
 }
 
@@ -438,7 +446,7 @@ static void without_replacement (const double *w, int64_t size,
                                  nx_ranked *ranks, int64_t k,
                                  int64_t *out) {
   for (int64_t i = 0; i < size; i++)
-    race[i] = w[i] > 0 ? -log1p(-u[i]) / w[i] : INFINITY;
+    race[i] = w[i] > 0 ? fmin(-log1p(-u[i]) / w[i], DBL_MAX) : INFINITY;
   nx_rank(NEAP_F64, (size_t)size, race, 0, ranks);
   nx_rank_smallest(ranks, (size_t)size, (size_t)k, ranks + size);
   for (int64_t j = 0; j < k; j++) out[j] = ranks[j].at;

@@ -44,6 +44,12 @@ nx_tensor *nx_reduced_out (nx_ctx *C, nx_node *n, int i, int dtype,
 }
 
 
+nx_map_fn *nx_summing (nx_ctx *C, int dtype) {
+  const nx_kernels *K = nx_kernels_for(C, dtype);
+  return dtype == NEAP_BOOL ? K->maximum : K->add;
+}
+
+
 int64_t nx_reduced_count (const nx_tensor *x, const nx_tensor *y) {
   return y && y->len ? x->len / y->len : 0;
 }

@@ -32,6 +32,10 @@ nx_tensor *nx_to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
                              nx_tensor *g, const nx_ints *dims);
 
 
+/* What adds elements of a type; of bool: or, which keeps them 0 and 1. */
+nx_map_fn *nx_summing (nx_ctx *C, int dtype);
+
+
 /*
 ** An associative operation: of a row, and of two rows element by element.
 ** 'nothing' is its value where there are no elements.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "ops.h"
+#include "op/fold.h"
 #include "op/broadcast.h"
 #include "op/index.h"
 #include "op/slice.h"
@@ -200,8 +201,8 @@ static int rows_into (nx_ctx *C, nx_node *n, int add) {
   nx_tensor *y = n->out[0], *z, *at, *into = y;
   around s = around_dim(y, a->dim);
   int64_t size = (int64_t)nx_dtype_size(y->dtype), row = s.inner * size;
-  const nx_kernels *K = nx_kernels_for(C, y->dtype);
-  z = nx_dense(C, n->in[2]);
+  nx_map_fn *sum = nx_summing(C, y->dtype);
+  z = nx_dense_apart(C, n->in[2], y);
   at = positions(C, n, 1, s.size);
   if (z == NULL || at == NULL) return nx_status(C);
   if (!n->inplace && nx_copy(C, y, n->in[0])) return nx_status(C);
@@ -212,7 +213,7 @@ static int rows_into (nx_ctx *C, nx_node *n, int add) {
     void *p[3];
     p[0] = p[1] = into->data + to * row;
     p[2] = z->data + i * row;
-    if (add) K->add((size_t)s.inner, p, 0, NULL);
+    if (add) sum((size_t)s.inner, p, 0, NULL);
     else memcpy(p[0], p[2], (size_t)row);
   }
   return into == y ? nx_status(C) : nx_copy(C, y, into);
@@ -449,15 +450,18 @@ static int scatter_shape (nx_ctx *C, nx_node *n) {
   index_args *a = n->a;
   nx_tensor *x = n->in[0], *index = n->in[1], *z;
   char it[NX_SHAPE_TEXT], zt[NX_SHAPE_TEXT];
+  int fits;
   if (spread_number(C, n)) return nx_status(C);
   z = n->in[2];
   if (nx_dim(C, n->op->name, x, &a->dim) || nx_want_whole(C, n, 1) ||
       same_but_dim(C, n, x, index, a->dim)) return nx_status(C);
-  for (int d = 0; d < index->ndim; d++)
-    if (z->ndim != index->ndim || z->shape[d] < index->shape[d])
-      return nx_op_fail(C, n, NEAP_ESHAPE, "source is %s, smaller than "
-                        "index, which is %s", nx_shape_of(z, zt),
-                        nx_shape_of(index, it));
+  fits = z->ndim == index->ndim;
+  for (int d = 0; fits && d < index->ndim; d++)
+    fits = z->shape[d] >= index->shape[d];
+  if (!fits)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "source is %s, smaller than index, "
+                      "which is %s", nx_shape_of(z, zt),
+                      nx_shape_of(index, it));
   if (z->dtype != x->dtype)
     return nx_op_fail(C, n, NEAP_EDTYPE, "source is %s, but x is %s",
                       nx_dtype_name(z->dtype), nx_dtype_name(x->dtype));
@@ -471,18 +475,19 @@ static int scatter_shape (nx_ctx *C, nx_node *n) {
 */
 static int scatter_into (nx_ctx *C, nx_node *n, int add) {
   index_args *a = n->a;
-  nx_tensor *y = n->out[0], *z = n->in[2], *at;
+  nx_tensor *y = n->out[0], *z, *at;
   int64_t size = (int64_t)nx_dtype_size(y->dtype);
-  const nx_kernels *K = nx_kernels_for(C, y->dtype);
+  nx_map_fn *sum = nx_summing(C, y->dtype);
+  z = nx_dense_apart(C, n->in[2], y);
   at = positions(C, n, 1, y->ndim ? y->shape[a->dim] : 1);
-  if (at == NULL) return nx_status(C);
+  if (z == NULL || at == NULL) return nx_status(C);
   if (!n->inplace && nx_copy(C, y, n->in[0])) return nx_status(C);
   for (int64_t i = 0; i < at->len; i++) {
     int64_t to = element_at(y, at, i, a->dim, ((int64_t *)at->data)[i]);
     void *p[3];
     p[0] = p[1] = y->data + to * size;
     p[2] = z->data + element_at(z, at, i, -1, 0) * size;
-    if (add) K->add(1, p, 0, NULL);
+    if (add) sum(1, p, 0, NULL);
     else memcpy(p[0], p[2], (size_t)size);
   }
   return 0;

@@ -46,6 +46,8 @@ static int cat_shape (nx_ctx *C, nx_node *n) {
                         "are %s outside dimension %lld", i + C->base,
                         nx_shape_of(t, it), nx_shape_of(first, ft),
                         (long long)a->dim + C->base);
+    if (t->shape[a->dim] > INT64_MAX - total)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "the result is too large");
     total += t->shape[a->dim];
     if (t->dtype != dtype && (n->in[i] = nx_to(C, t, dtype)) == NULL)
       return nx_status(C);

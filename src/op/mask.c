@@ -118,11 +118,11 @@ static int masked_scatter_shape (nx_ctx *C, nx_node *n) {
 }
 
 static int masked_scatter_forward (nx_ctx *C, nx_node *n) {
-  nx_tensor *y = n->out[0], *to = y, *m, *z = nx_dense(C, n->in[2]);
+  nx_tensor *y = n->out[0], *to = y, *m, *z = nx_dense_apart(C, n->in[2], y);
   const char *from;
   int64_t size = (int64_t)nx_dtype_size(y->dtype);
   m = nx_view_expand(C, n->in[1], y->ndim, y->shape);
-  m = m ? nx_dense(C, m) : NULL;
+  m = m ? nx_dense_apart(C, m, y) : NULL;
   if (!nx_is_dense(y)) to = nx_new_like(C, y);
   if (z == NULL || m == NULL || to == NULL || nx_copy(C, to, n->in[0]))
     return nx_status(C);

@@ -79,9 +79,11 @@ static int scan (nx_ctx *C, nx_tensor *x, int64_t dim, nx_row_fn *row,
 static int scan_shape (nx_ctx *C, nx_node *n) {
   scan_args *a = n->a;
   nx_tensor *x = n->in[0];
+  int dtype;
   if (nx_dim(C, n->op->name, x, &a->dim)) return nx_status(C);
-  nx_out(C, n, 0, nx_is_whole(x->dtype) && !n->inplace ? NEAP_I64 : x->dtype,
-         x->ndim, x->shape);
+  dtype = nx_is_whole(x->dtype) && (!n->inplace || x->dtype == NEAP_BOOL)
+          ? NEAP_I64 : x->dtype;
+  nx_out(C, n, 0, dtype, x->ndim, x->shape);
   return nx_status(C);
 }
 

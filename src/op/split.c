@@ -17,7 +17,7 @@ static int piece (nx_ctx *C, nx_node *n, int i, int64_t dim, int64_t from,
 /* pieces of one size, the last one maybe smaller; one empty for nothing */
 static int equal_pieces (nx_ctx *C, nx_node *n, int64_t dim, int64_t size) {
   int64_t total = n->in[0]->shape[dim];
-  int64_t count = total > 0 ? (total + size - 1) / size : 1;
+  int64_t count = total > 0 ? total / size + (total % size != 0) : 1;
   if (count > INT32_MAX)
     return nx_op_fail(C, n, NEAP_EARG, "too many pieces");
   if (nx_out_room(C, n, (int)count)) return nx_status(C);
@@ -63,7 +63,8 @@ static int split_shape (nx_ctx *C, nx_node *n) {
     if (a->sizes.v[i] < 0 || (a->sizes.n == 1 && a->sizes.v[i] == 0 && size))
       return nx_op_fail(C, n, NEAP_EARG, "a piece of size %lld is not "
                         "possible", (long long)a->sizes.v[i]);
-    total += a->sizes.v[i];
+    total = a->sizes.v[i] > INT64_MAX - total ? INT64_MAX
+            : total + a->sizes.v[i];
   }
   if (a->sizes.n == 1) return equal_pieces(C, n, a->dim, a->sizes.v[0]);
   if (total != size)
@@ -112,7 +113,9 @@ static int chunk_shape (nx_ctx *C, nx_node *n) {
                       (long long)a->chunks);
   size = n->in[0]->shape[a->dim];
   if (size == 0) {                     /* as many empty ones */
-    if (a->chunks > INT32_MAX || nx_out_room(C, n, (int)a->chunks))
+    if (a->chunks > INT32_MAX)
+      return nx_op_fail(C, n, NEAP_EARG, "too many pieces");
+    if (nx_out_room(C, n, (int)a->chunks))
       return nx_status(C);
     for (int i = 0; i < a->chunks; i++)
       if (piece(C, n, i, a->dim, 0, 0)) return nx_status(C);

@@ -235,6 +235,7 @@ static int norm_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   if (a->p != 2) {
     nx_tensor *size = nx_pow(C, nx_abs(C, r), nx_from_number(C, a->p - 1));
     r = nx_mul(C, nx_sign(C, x), size);
+    if (a->p < 1) r = nx_where(C, nx_eq(C, x, zero), zero, r);
   }
   gx[0] = nx_mul(C, g, nx_where(C, none, zero, r));
   return nx_status(C);

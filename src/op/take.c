@@ -7,6 +7,7 @@
 */
 #include <string.h>
 #include "ops.h"
+#include "op/fold.h"
 #include "op/broadcast.h"
 #include "op/index.h"
 #include "op/take.h"
@@ -249,15 +250,15 @@ static int put_shape (nx_ctx *C, nx_node *n) {
 }
 
 /* rows in the order of the positions, on one thread: same bits */
-static void put_rows (const nx_kernels *K, nx_tensor *to, nx_tensor *z,
-                      const taken *t, int64_t rest, int add) {
+static void put_rows (nx_map_fn *sum, nx_tensor *to, nx_tensor *z,
+                      const taken *t, int64_t rest) {
   int64_t bytes = rest * (int64_t)nx_dtype_size(to->dtype);
   const int64_t *at = (const int64_t *)t->at->data;
   for (int64_t i = 0; i < t->at->len; i++) {
     void *p[3];
     p[0] = p[1] = to->data + at[i] * bytes;
     p[2] = z->data + i * bytes;
-    if (add) K->add((size_t)rest, p, 0, NULL);
+    if (sum) sum((size_t)rest, p, 0, NULL);
     else memcpy(p[0], p[2], (size_t)bytes);
   }
 }
@@ -273,13 +274,13 @@ static int put_forward (nx_ctx *C, nx_node *n) {
   z = nx_typed(C, n->in[1], x->dtype);
   z = z ? nx_view_expand(C, z, ndim, shape) : NULL;
   z = z ? grid_in_place(C, z, &t, 1) : NULL;
-  z = z ? nx_dense(C, z) : NULL;
+  z = z ? nx_dense_apart(C, z, y) : NULL;
   if (z == NULL || (!n->inplace && nx_copy(C, y, x))) return nx_status(C);
   v = indexed_first(C, y, &t);
   to = v ? nx_dense(C, v) : NULL;
   if (to == NULL) return nx_status(C);
-  put_rows(nx_kernels_for(C, x->dtype), to, z, &t, rest_size(x, &t),
-           a->accumulate);
+  put_rows(a->accumulate ? nx_summing(C, x->dtype) : NULL, to, z, &t,
+           rest_size(x, &t));
   return to == v ? 0 : nx_copy(C, v, to);
 }
 

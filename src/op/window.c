@@ -33,6 +33,8 @@ static int unfold_shape (nx_ctx *C, nx_node *n) {
                       nx_shape_of(x, text));
   v = nx_view_part(C, x, d, 0, (x->shape[d] - a->size) / a->step + 1, 1);
   if (v == NULL) return nx_status(C);
+  if (v->len > INT64_MAX / a->size)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "the result is too large");
   v->stride[d] = x->stride[d] * a->step;
   v->shape[x->ndim] = a->size;
   v->stride[x->ndim] = x->stride[d];

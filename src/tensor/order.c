@@ -131,14 +131,35 @@ static void choose_pivot (nx_ranked *v, size_t n) {
   swap(b, c);
 }
 
+/* v[i] goes down in a heap of n until none below it is larger */
+static void sink (nx_ranked *v, size_t i, size_t n) {
+  for (size_t child; (child = 2 * i + 1) < n; i = child) {
+    if (child + 1 < n && before(&v[child], &v[child + 1])) child++;
+    if (!before(&v[i], &v[child])) return;
+    swap(&v[i], &v[child]);
+  }
+}
+
+/* n log n at worst, in place (Williams 1964) */
+static void heap_sort (nx_ranked *v, size_t n) {
+  for (size_t i = n / 2; i-- > 0; ) sink(v, i, n);
+  for (size_t i = n; i-- > 1; ) {
+    swap(&v[0], &v[i]);
+    sink(v, 0, i);
+  }
+}
+
 /*
-** Hoare's selection: no two are equal, so that the parts shrink. Where
-** chance is against it, a sort ends it.
+** Hoare's selection: no two are equal, so that the parts shrink. Where they
+** shrink too slowly, a sort ends it.
 */
 void nx_rank_select (nx_ranked *v, size_t n, size_t k) {
   for (int round = 0; n > SMALL && k > 0 && k < n; round++) {
     size_t less = 0;
-    if (round == 64) break;
+    if (round == 40) {
+      heap_sort(v, n);
+      return;
+    }
     choose_pivot(v, n);
     for (size_t i = 0; i + 1 < n; i++)
       if (before(&v[i], &v[n - 1])) swap(&v[i], &v[less++]);

@@ -216,16 +216,19 @@ static int map_plain (nx_map_fn *f, const double *c, nx_tensor *out,
 }
 
 
+int nx_same_elements (const nx_tensor *a, const nx_tensor *b) {
+  return a->store == b->store && a->data == b->data &&
+         a->dtype == b->dtype && nx_same_shape(a, b) &&
+         memcmp(a->stride, b->stride, a->ndim * sizeof(*a->stride)) == 0;
+}
+
 /*
 ** An operand in the storage of the result must be the result itself, seen
 ** the same way; anything else would be read after it was written.
 */
 static int collides (const nx_tensor *out, const nx_tensor *t) {
-  if (out->store == NULL || t->store != out->store) return 0;
-  return t->data != out->data || t->dtype != out->dtype ||
-         !nx_same_shape(t, out) ||
-         memcmp(t->stride, out->stride,
-                out->ndim * sizeof(*out->stride)) != 0;
+  return out->store != NULL && t->store == out->store &&
+         !nx_same_elements(t, out);
 }
 
 static nx_tensor *apart (nx_ctx *C, nx_tensor *t) {
@@ -293,6 +296,11 @@ nx_tensor *nx_dense (nx_ctx *C, nx_tensor *t) {
   if (nx_is_dense(t)) return t;
   d = nx_new_like(C, t);
   return d && nx_copy(C, d, t) == 0 ? d : NULL;
+}
+
+
+nx_tensor *nx_dense_apart (nx_ctx *C, nx_tensor *t, const nx_tensor *out) {
+  return t->store == out->store ? apart(C, t) : nx_dense(C, t);
 }
 
 

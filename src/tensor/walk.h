@@ -23,11 +23,16 @@ int nx_map (nx_ctx *C, nx_map_fn *f, const double *c, nx_tensor *out,
 int nx_broadcast (nx_ctx *C, const char *who, const nx_tensor *a,
                   const nx_tensor *b, int *ndim, int64_t *shape);
 
+/* True if both show the same memory in the same way. */
+int nx_same_elements (const nx_tensor *a, const nx_tensor *b);
+
 /* dst = src, converted and broadcast. */
 int nx_copy (nx_ctx *C, nx_tensor *dst, nx_tensor *src);
 
 /* 't', or a copy of it, with elements in row order; NULL leaves the error */
 nx_tensor *nx_dense (nx_ctx *C, nx_tensor *t);
+/* the same, and never in the storage of 'out', which is written meanwhile */
+nx_tensor *nx_dense_apart (nx_ctx *C, nx_tensor *t, const nx_tensor *out);
 /* 't', or a copy of it, of the given type */
 nx_tensor *nx_typed (nx_ctx *C, nx_tensor *t, int dtype);
 
