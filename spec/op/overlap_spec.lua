@@ -73,6 +73,25 @@ describe("sizes that cannot be", function()
 
 end)
 
+describe("arguments far outside", function()
+
+  it("are nothing out of the ordinary", function()
+    local least = math.mininteger
+    local x = neap.tensor({1, 2, 3}, {requires_grad = true})
+    x:roll(least):sum():backward()
+    assert.same({1, 1, 1}, x.grad:totable())
+    local m = neap.zeros(3, 3)
+    assert.same({0}, m:diagonal(least).shape)
+    assert.same({0}, m:diagonal(math.maxinteger).shape)
+    assert.matches("expected 0 to 1", message(x.quantile, x, 0/0))
+    assert.matches("the classes are", message(neap.one_hot,
+                                              ids{least, 2}))
+    assert.same({0, 7}, neap.pad(neap.zeros(0, 5), {1, 1},
+                                 {mode = "reflect"}).shape)
+  end)
+
+end)
+
 describe("random whole numbers", function()
 
   it("that do not fit their type are refused", function()

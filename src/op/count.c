@@ -26,7 +26,7 @@ static int64_t largest_label (const nx_tensor *dense, int64_t base) {
   for (int64_t i = 0; i < dense->len; i++) {
     int64_t v = nx_get_integer(dense, dense->data + i *
                                (int64_t)nx_dtype_size(dense->dtype));
-    if (v - base + 1 > most) most = v - base + 1;
+    if (v >= base && v - base >= most) most = v - base + 1;
   }
   return most;
 }

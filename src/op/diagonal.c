@@ -34,7 +34,7 @@ static int two_dims (nx_ctx *C, const nx_node *n) {
 static nx_tensor *diagonal_of (nx_ctx *C, nx_tensor *x,
                                const diagonal_args *a) {
   int64_t rows = x->shape[a->dim1], cols = x->shape[a->dim2], len;
-  int64_t row = a->offset < 0 ? -a->offset : 0;
+  int64_t row = a->offset < -rows ? rows : a->offset < 0 ? -a->offset : 0;
   int64_t col = a->offset > 0 ? a->offset : 0;
   nx_tensor *v = nx_alias(C, x);
   int k = 0;

@@ -126,7 +126,11 @@ static int roll_forward (nx_ctx *C, nx_node *n) {
 static int roll_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                       nx_tensor **gx) {
   roll_args back = *(roll_args *)n->a;
-  for (int i = 0; i < back.shifts.n; i++) back.shifts.v[i] *= -1;
+  for (int i = 0; i < back.shifts.n; i++) {
+    int whole = back.dims.n < 0 || gy[0]->ndim == 0;
+    int64_t size = whole ? gy[0]->len : gy[0]->shape[back.dims.v[i]];
+    if (size > 0) back.shifts.v[i] = -(back.shifts.v[i] % size);
+  }
   gx[0] = nx_apply(C, &nx_op_roll, &back, 1, gy);
   return nx_status(C);
 }

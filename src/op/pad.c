@@ -43,7 +43,7 @@ static int check_mode (nx_ctx *C, const nx_node *n, int64_t p, int64_t size) {
   int mode = ((pad_args *)n->a)->mode;
   int64_t most = mode == REFLECT ? size - 1 : mode == CIRCULAR ? size
                : size > 0 ? INT64_MAX : 0;
-  if (mode == CONSTANT || p <= most) return 0;
+  if (mode == CONSTANT || p <= 0 || p <= most) return 0;
   return nx_op_fail(C, n, NEAP_EARG, "%lld new elements in mode %s beside "
                     "%lld that are there: at most %lld are possible",
                     (long long)p, name[mode], (long long)size,

@@ -46,10 +46,11 @@ static int places (nx_ctx *C, nx_node *n, nx_tensor *q, int64_t size,
   if (nx_status(C)) return nx_status(C);
   for (int64_t i = 0; i < q->len; i++) {
     double v = ((const double *)q->data)[i], place = v * (double)(size - 1);
-    int64_t at = (int64_t)floor(place);
+    int64_t at;
     if (!(v >= 0 && v <= 1))
       return nx_op_fail(C, n, NEAP_EARG, "q[%lld] is %g, expected 0 to 1",
                         (long long)i + C->base, v);
+    at = (int64_t)floor(place);
     ((int64_t *)(*low)->data)[i] = at;
     ((int64_t *)(*high)->data)[i] = at + 1 < size ? at + 1 : at;
     ((double *)(*share)->data)[i] =
