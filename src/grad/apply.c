@@ -78,6 +78,15 @@ int nx_want_float (nx_ctx *C, const nx_node *n, int i) {
 }
 
 
+int nx_want_mask (nx_ctx *C, const nx_node *n, int i) {
+  char name[32];
+  if (n->in[i]->dtype == NEAP_BOOL) return 0;
+  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, expected bool (a mask such "
+                    "as x:gt(0))", nx_names_at(n->op->inputs, i, name),
+                    nx_dtype_name(n->in[i]->dtype));
+}
+
+
 int nx_want_whole (nx_ctx *C, const nx_node *n, int i) {
   char name[32];
   const nx_tensor *t = n->in[i];

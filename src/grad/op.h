@@ -140,6 +140,8 @@ int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
 
 /* An input of a type that can be differentiated, or fails. */
 int nx_want_float (nx_ctx *C, const nx_node *n, int i);
+/* An input of bool, or fails. */
+int nx_want_mask (nx_ctx *C, const nx_node *n, int i);
 /* An input of whole numbers (positions, labels), or fails. */
 int nx_want_whole (nx_ctx *C, const nx_node *n, int i);
 

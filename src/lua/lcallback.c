@@ -274,22 +274,6 @@ static const nx_op function_op = {
 };
 
 
-static nx_tensor **tensors_in (lua_State *L, nl_state *S, int i, int *n) {
-  nx_tensor **list;
-  luaL_checktype(L, i, LUA_TTABLE);
-  *n = (int)lua_rawlen(L, i);
-  list = lua_newuserdatauv(L, (size_t)(*n + 1) * sizeof(*list), 0);
-  for (int k = 0; k < *n; k++) {
-    lua_rawgeti(L, i, k + 1);
-    list[k] = nl_totensor(L, S, -1);
-    if (list[k] == NULL)
-      nl_error(L, S, "entry %d is %s, not a tensor", k + 1,
-               luaL_typename(L, -1));
-    lua_pop(L, 1);
-  }
-  return list;
-}
-
 /* _record(inputs, results, backward) -> results that are on the tape */
 static int n_record (lua_State *L) {
   nl_state *S = nl_S(L);
@@ -298,8 +282,8 @@ static int n_record (lua_State *L) {
   nx_tensor **in, **out;
   nl_tensor **h;
   int nin, n, k;
-  in = tensors_in(L, S, 1, &nin);
-  a.results = tensors_in(L, S, 2, &a.nresults);
+  in = nl_tensors(L, S, 1, &nin);
+  a.results = nl_tensors(L, S, 2, &a.nresults);
   n = a.nresults;
   out = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*out), 0);
   h = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*h), 0);

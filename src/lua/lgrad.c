@@ -44,8 +44,7 @@ static int t_backward (lua_State *L) {
 }
 
 
-/* a tensor or a list of tensors, as an array in a userdata on the stack */
-static nx_tensor **tensors_at (lua_State *L, nl_state *S, int i, int *n) {
+nx_tensor **nl_tensors (lua_State *L, nl_state *S, int i, int *n) {
   nx_tensor *one = nl_totensor(L, S, i), **list;
   if (one) {
     list = lua_newuserdatauv(L, sizeof(*list), 0);
@@ -91,12 +90,12 @@ static int n_grad (lua_State *L) {
   size_t mark = S->mark;
   lua_settop(L, 3);
   single = nl_totensor(L, S, 2) != NULL;
-  y = tensors_at(L, S, 1, &ny);
-  x = tensors_at(L, S, 2, &nx);
+  y = nl_tensors(L, S, 1, &ny);
+  x = nl_tensors(L, S, 2, &nx);
   flags = flags_at(L, S, "grad", 3,
                    "retain_graph create_graph grad_outputs");
   if (has_seed(L, 3)) {
-    seeds = tensors_at(L, S, 3, &ns);
+    seeds = nl_tensors(L, S, 3, &ns);
     if (ns != ny) return nl_error(L, S, "grad: %d outputs, but %d "
                                   "grad_outputs", ny, ns);
   }
@@ -164,7 +163,7 @@ static int n_graph (lua_State *L) {
   const char **names;
   nx_text text;
   int n;
-  named = tensors_at(L, S, 2, &n);
+  named = nl_tensors(L, S, 2, &n);
   names = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*names), 0);
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, 3, i + 1);

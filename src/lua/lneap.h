@@ -103,6 +103,8 @@ void nl_pushheld (lua_State *L, nl_state *S, nx_tensor *t);
 /* The handle at 'i' becomes the one of a held tensor. */
 void nl_adopt (lua_State *L, int i, nx_tensor *t);
 nx_tensor *nl_totensor (lua_State *L, nl_state *S, int i);   /* or NULL */
+/* A tensor or a list of tensors, as an array in a userdata that is pushed. */
+nx_tensor **nl_tensors (lua_State *L, nl_state *S, int i, int *n);
 nx_tensor *nl_checktensor (lua_State *L, nl_state *S, int i);
 nl_module *nl_tomodule (lua_State *L, nl_state *S, int i);   /* or NULL */
 nx_module *nl_checkmodule (lua_State *L, nl_state *S, int i);

@@ -7,14 +7,6 @@
 #include "op/unary.h"
 
 
-static int want_mask (nx_ctx *C, const nx_node *n, int i) {
-  char name[32];
-  if (n->in[i]->dtype == NEAP_BOOL) return 0;
-  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, expected bool (a mask such "
-                    "as x:gt(0))", nx_names_at(n->op->inputs, i, name),
-                    nx_dtype_name(n->in[i]->dtype));
-}
-
 /* the shape to which the first 'n' inputs broadcast */
 static int broadcast_all (nx_ctx *C, const nx_node *n, nx_tensor *so_far) {
   int64_t shape[NEAP_MAXDIM];
@@ -35,7 +27,7 @@ static int broadcast_all (nx_ctx *C, const nx_node *n, nx_tensor *so_far) {
 static int where_shape (nx_ctx *C, nx_node *n) {
   int type = nx_promote(n->in[1], n->in[2]);
   nx_tensor all;
-  if (want_mask(C, n, 0)) return nx_status(C);
+  if (nx_want_mask(C, n, 0)) return nx_status(C);
   n->in[1] = nx_operand(C, n, n->in[1], type);
   n->in[2] = nx_operand(C, n, n->in[2], type);
   if (nx_status(C) || broadcast_all(C, n, &all)) return nx_status(C);
@@ -77,7 +69,7 @@ OPFN nx_tensor *nx_where (nx_ctx *C, nx_tensor *condition, nx_tensor *x,
 static int masked_fill_shape (nx_ctx *C, nx_node *n) {
   nx_tensor all;
   char vt[NX_SHAPE_TEXT];
-  if (want_mask(C, n, 1)) return nx_status(C);
+  if (nx_want_mask(C, n, 1)) return nx_status(C);
   if (n->in[2]->len != 1)
     return nx_op_fail(C, n, NEAP_ESHAPE, "value is %s, expected one number",
                       nx_shape_of(n->in[2], vt));

@@ -7,14 +7,6 @@
 #include "tensor/view.h"
 
 
-static int want_mask (nx_ctx *C, const nx_node *n, int i) {
-  char name[32];
-  if (n->in[i]->dtype == NEAP_BOOL) return 0;
-  return nx_op_fail(C, n, NEAP_EDTYPE, "%s is %s, expected bool (a mask such "
-                    "as x:gt(0))", nx_names_at(n->op->inputs, i, name),
-                    nx_dtype_name(n->in[i]->dtype));
-}
-
 static int64_t count_true (const nx_tensor *dense) {
   const uint8_t *m = (const uint8_t *)dense->data;
   int64_t k = 0;
@@ -39,7 +31,7 @@ static int meet (nx_ctx *C, const nx_node *n, nx_tensor **x, nx_tensor **m) {
 static int masked_select_shape (nx_ctx *C, nx_node *n) {
   nx_tensor *x, *m;
   int64_t count;
-  if (want_mask(C, n, 1) || meet(C, n, &x, &m)) return nx_status(C);
+  if (nx_want_mask(C, n, 1) || meet(C, n, &x, &m)) return nx_status(C);
   count = count_true(m);
   nx_out(C, n, 0, x->dtype, 1, &count);
   return nx_status(C);
@@ -87,7 +79,7 @@ OPFN nx_tensor *nx_masked_select (nx_ctx *C, nx_tensor *x, nx_tensor *mask) {
 static int masked_scatter_shape (nx_ctx *C, nx_node *n) {
   nx_tensor *x = n->in[0], *z = n->in[2], *m;
   int64_t count;
-  if (want_mask(C, n, 1)) return nx_status(C);
+  if (nx_want_mask(C, n, 1)) return nx_status(C);
   if (x->dtype != z->dtype)
     return nx_op_fail(C, n, NEAP_EDTYPE, "source is %s, but x is %s",
                       nx_dtype_name(z->dtype), nx_dtype_name(x->dtype));
