@@ -108,7 +108,7 @@ function Function:_call(...)
     local grads = {}
     for k, i in ipairs(places) do grads[k] = given[i] end
     return table.unpack(grads, 1, #places)
-  end))
+  end, self.name))
 end
 
 autograd.Function = Function:extend "Function"
@@ -243,6 +243,14 @@ function neap.checkpoint(f, ...)
   end
   local anchor = neap.zeros{1, requires_grad = true}
   return Recomputed.apply(anchor, ...)
+end
+
+local finite_meta = {}
+function finite_meta.__close(self) neap._set_finite_layers(self.before) end
+
+-- For the rest of a block, a layer whose output is not finite is an error.
+function neap._finite_layers()
+  return setmetatable({before = neap._set_finite_layers(true)}, finite_meta)
 end
 
 local anomaly_meta = {}

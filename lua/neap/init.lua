@@ -10,6 +10,12 @@ neap._functional, neap._init = nil, nil
 
 local starts = neap.nn.init
 
+--- Raises an error at the line of the user's program that led here.
+function neap._fail(text, ...)
+  if select("#", ...) > 0 then text = text:format(...) end
+  neap._raise(text)
+end
+
 -- Calls f(...) and closes the guard however it ends.
 local function guarded(guard, f, ...)
   local _ <close> = guard
@@ -111,17 +117,35 @@ function neap.save(path, tensors, metadata)
   neap._save(path, names, values, keys, texts)
 end
 
+--- Saves tensors by name as npz, which NumPy reads. Option: compress
+-- (false).
+function neap.save_npz(path, tensors, options)
+  local o = require("neap.options").read("save_npz", options,
+    {{"compress", "boolean", default = false}})
+  local names, values = {}, {}
+  for name in pairs(tensors) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do values[i] = tensors[name] end
+  neap._save_npz(path, names, values, o.compress)
+end
+
+--- Tables from CSV files, and back: see neap.data.csv.
+function neap.load_csv(...) return require("neap.data.csv").load(...) end
+function neap.save_csv(...) return require("neap.data.csv").save(...) end
+
 require "neap.tensor"
 require "neap.autograd"
 require "neap.module"
 require "neap.optimizer"
 require "neap.check"
+require "neap.clip"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
-local submodules = {data = true, progress = true}
+local submodules = {data = "data", progress = "progress", cli = "cli",
+                    metrics = "metrics", Trainer = "trainer"}
 setmetatable(neap, {__index = function(self, name)
   if not submodules[name] then return nil end
-  local module = require("neap." .. name)
+  local module = require("neap." .. submodules[name])
   rawset(self, name, module)
   return module
 end})

@@ -646,6 +646,12 @@ local function elementwise(who, x, f)
   return neap.tensor(out, {dtype = x.dtype}):reshape(x.shape)
 end
 
+local real = {float64 = true, float32 = true, float16 = true,
+              bfloat16 = true}
+
+--- True if the elements are real numbers.
+function Tensor.is_floating_point(x) return real[x.dtype] == true end
+
 --- A new tensor of f(element) for each element, in the type of x. For
 -- teaching and for cleaning data: each element is a call of a Lua function.
 -- Refused while gradients are recorded.

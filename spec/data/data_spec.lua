@@ -68,7 +68,7 @@ describe("datasets and loaders", function()
     assert.is_not.same(order(1), order(2))
     assert.matches("no option 'batchsize'",
                    message(data.DataLoader, set, {batchsize = 2}))
-    assert.matches("positive integer",
+    assert.matches("an integer of at least 1",
                    message(data.DataLoader, set, {batch_size = 0}))
   end)
 end)

@@ -44,6 +44,29 @@ function check.message(f, ...)
   return why
 end
 
+--- A tensor that wants a gradient.
+function check.leaf(data) return neap.tensor(data, {requires_grad = true}) end
+
+--- A tensor of double precision.
+function check.f64(data) return neap.tensor(data, {dtype = "float64"}) end
+
+--- A tensor of whole numbers, as positions are.
+function check.ids(data) return neap.tensor(data, {dtype = "int64"}) end
+
+--- The tables of a list of tensors.
+function check.tables(list)
+  local out = {}
+  for i, x in ipairs(list) do out[i] = x:totable() end
+  return out
+end
+
+--- An operation of the given two functions, as neap.autograd.Function is.
+function check.operation(name, forward, backward)
+  local class = neap.autograd.Function:extend(name)
+  class.forward, class.backward = forward, backward
+  return class.apply
+end
+
 --- Fails unless two tensors have the same shape and nearly the same
 -- elements.
 function check.near(expected, got, rtol, atol, what)
@@ -61,6 +84,11 @@ function check.near(expected, got, rtol, atol, what)
             2)
     end
   end
+end
+
+--- Fails unless a tensor has the shape and nearly the elements of a table.
+function check.near_table(expected, got)
+  check.near(check.f64(expected), got, 1e-5, 1e-6)
 end
 
 local function results_of(f, inputs)
@@ -263,6 +291,23 @@ function check.op(f, inputs, options)
     end
   end
   for _, dtype in ipairs(types) do check_type(f, inputs, dtype, options) end
+end
+
+--- How many tensors there are after a collection of garbage.
+function check.live()
+  collectgarbage()
+  collectgarbage()
+  return (neap._test.live())
+end
+
+--- Fails unless f, which may raise an error, leaves no tensor behind.
+function check.leaves_nothing(f)
+  local before = check.live()
+  pcall(f)
+  local after = check.live()
+  if after ~= before then
+    error(("%d tensors before, %d after"):format(before, after), 2)
+  end
 end
 
 --- Runs f with every request for memory failing once, until it succeeds:

@@ -58,6 +58,7 @@ struct neap_ctx {
   int base;                   /* how the user counts: 1 in Lua, 0 in C */
   int recording;              /* gradient mode */
   int anomaly;                /* note where nodes come from, look for NaN */
+  int finite;                 /* layers may not give NaN or infinity */
   /* where the user's program is; false if that cannot be told */
   int (*where) (void *ud, char *out, size_t room);
   void *where_ud;

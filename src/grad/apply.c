@@ -56,6 +56,11 @@ int nx_names_find (const char *names, const char *name) {
 }
 
 
+const char *nx_title (const nx_node *n) {
+  return n->op->title ? n->op->title(n) : n->op->name;
+}
+
+
 int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
                 const char *fmt, ...) {
   char text[400];
@@ -64,6 +69,13 @@ int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
   vsnprintf(text, sizeof(text), fmt, ap);
   va_end(ap);
   return nx_fail(C, status, "%s: %s", n->op->name, text);
+}
+
+
+int nx_fail_empty (nx_ctx *C, const nx_node *n) {
+  char text[NX_SHAPE_TEXT];
+  return nx_op_fail(C, n, NEAP_ESHAPE, "there is none among no elements (x "
+                    "is %s)", nx_shape_of(n->in[0], text));
 }
 
 

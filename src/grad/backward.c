@@ -9,12 +9,6 @@
 #include <string.h>
 #include "grad/tape.h"
 
-/* A growing list of nodes. */
-typedef struct nodes {
-  nx_node **v;
-  size_t n, room;
-} nodes;
-
 /* A leaf with hooks: its gradient of this pass, until that is complete. */
 typedef struct hooked {
   struct hooked *next;
@@ -23,7 +17,7 @@ typedef struct hooked {
 
 typedef struct pass {
   nx_ctx *C;
-  nodes seen, ready;
+  nx_nodes seen, ready;
   const nx_op *add, *clone;    /* gradients are added, or copied */
   int flags;
   int nx;                      /* the inputs asked for, or 0 */
@@ -34,36 +28,18 @@ typedef struct pass {
 } pass;
 
 
-static int list_add (nx_ctx *C, nodes *l, nx_node *n) {
-  if (l->n == l->room) {
-    size_t room = l->room ? l->room * 2 : 64;
-    nx_node **v = nx_realloc(C, l->v, l->room * sizeof(*v),
-                             room * sizeof(*v));
-    if (v == NULL) return nx_status(C);
-    l->v = v;
-    l->room = room;
-  }
-  l->v[l->n++] = n;
-  return 0;
-}
-
-static void list_free (nx_ctx *C, nodes *l) {
-  nx_free(C, l->v, l->room * sizeof(*l->v));
-}
-
-
 static int see (pass *p, nx_node *n) {
   if (n->busy && n->mark == p->mark) return 0;
   if (n->busy)
     return nx_fail(p->C, NEAP_EGRAD, "backward: a hook or a backward in Lua "
                    "began another one through the same graph (its '%s')",
-                   n->op->name);
+                   nx_title(n));
   n->mark = p->mark;
   n->waits = 0;
-  if (list_add(p->C, &p->seen, n)) return nx_status(p->C);
+  if (nx_nodes_add(p->C, &p->seen, n)) return nx_status(p->C);
   n->busy = 1;
   n->refs++;
-  return list_add(p->C, &p->ready, n);
+  return nx_nodes_add(p->C, &p->ready, n);
 }
 
 
@@ -73,7 +49,7 @@ static int find_nodes (pass *p) {
     if (n->spent)
       return nx_fail(p->C, NEAP_EGRAD, "backward: the graph was freed by a "
                      "backward before (its '%s'); pass retain_graph = true "
-                     "there to use it twice", n->op->name);
+                     "there to use it twice", nx_title(n));
     for (int i = 0; i < n->nin; i++) {
       nx_node *from = n->edge[i].node;
       if (from == NULL) continue;
@@ -206,13 +182,13 @@ static int check_saved (nx_ctx *C, const nx_node *n) {
     if (n->in[i] && n->in[i]->store &&
         n->in[i]->store->version != n->edge[i].version)
       return nx_fail(C, NEAP_EGRAD, "backward: '%s' needs its input %s as it "
-                     "was, but it was changed in place since", n->op->name,
+                     "was, but it was changed in place since", nx_title(n),
                      nx_names_at(n->op->inputs, i, name));
   for (int i = 0; i < n->nout; i++)
     if (n->out[i] && n->out[i]->store &&
         n->out[i]->store->version != n->out_version[i])
       return nx_fail(C, NEAP_EGRAD, "backward: '%s' needs its result as it "
-                     "was, but it was changed in place since", n->op->name);
+                     "was, but it was changed in place since", nx_title(n));
   return 0;
 }
 
@@ -277,7 +253,7 @@ static int differentiate (pass *p, nx_node *n, nx_tensor **gx) {
   if (n->op->grad == NULL)
     return nx_fail(C, NEAP_EGRAD, create ? "backward: '%s' has no second "
                    "derivative" : "backward: '%s' has no gradient",
-                   n->op->name);
+                   nx_title(n));
   if (!create) return n->op->grad(C, n, n->gy, gx);
   status = reconnect(C, n);
   if (status == 0) status = n->op->grad(C, n, n->gy, gx);
@@ -300,11 +276,11 @@ static int blame (pass *p, const nx_node *n, int input) {
   }
   if (first)
     snprintf(origin, sizeof(origin), "; the first NaN of the forward pass "
-             "came from '%s' at %s", first->op->name,
+             "came from '%s' at %s", nx_title(first),
              first->place ? first->place : "?");
   return nx_fail(p->C, NEAP_EGRAD, "backward: NaN in the gradient of input %s "
                  "of '%s', recorded at %s%s",
-                 nx_names_at(n->op->inputs, input, name), n->op->name,
+                 nx_names_at(n->op->inputs, input, name), nx_title(n),
                  n->place ? n->place : "?", origin);
 }
 
@@ -386,7 +362,7 @@ static int run_ready (pass *p) {
     for (int i = n->nin - 1; i >= 0; i--) {
       nx_node *from = n->edge[i].node;
       if (from != NULL && --from->waits == 0 &&
-          list_add(C, &p->ready, from)) break;
+          nx_nodes_add(C, &p->ready, from)) break;
     }
     if (!(p->flags & NX_RETAIN_GRAPH)) nx_node_forget(C, n);
   }
@@ -430,7 +406,7 @@ static int seed (pass *p, nx_tensor *root, nx_tensor *g) {
 static void start (pass *p) {
   for (size_t i = 0; i < p->seen.n; i++)
     if (p->seen.v[i]->waits == 0 &&
-        list_add(p->C, &p->ready, p->seen.v[i])) return;
+        nx_nodes_add(p->C, &p->ready, p->seen.v[i])) return;
 }
 
 
@@ -448,8 +424,8 @@ static void finish (pass *p) {
     n->busy = 0;
     nx_node_unref(C, n);
   }
-  list_free(C, &p->seen);
-  list_free(C, &p->ready);
+  nx_nodes_free(C, &p->seen);
+  nx_nodes_free(C, &p->ready);
 }
 
 

@@ -54,6 +54,8 @@ struct nx_op {
   const char *saves;    /* inputs and outputs that the gradient reads */
   /* the same where it depends on the arguments; NULL: 'saves' */
   const char *(*saved) (const nx_node *n);
+  /* what messages and pictures call a node; NULL: 'name' */
+  const char *(*title) (const nx_node *n);
   unsigned flags;
 };
 
@@ -134,10 +136,14 @@ nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t);
    type of the inputs. */
 int nx_map_node (nx_ctx *C, nx_node *n, nx_map_fn *f, const double *c);
 
+const char *nx_title (const nx_node *n);
+
 /* Fails in the name of the operation. */
 int nx_op_fail (nx_ctx *C, const nx_node *n, neap_code status,
                 const char *fmt, ...) NX_PRINTF(4, 5);
 
+/* There is no largest, middle ... element among none. */
+int nx_fail_empty (nx_ctx *C, const nx_node *n);
 /* An input of a type that can be differentiated, or fails. */
 int nx_want_float (nx_ctx *C, const nx_node *n, int i);
 /* An input of bool, or fails. */

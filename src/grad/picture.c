@@ -8,8 +8,7 @@
 typedef struct picture {
   nx_ctx *C;
   nx_text *text;
-  nx_node **list;              /* found, in the order of their numbers */
-  size_t n, room;
+  nx_nodes found;
   uint64_t mark;
   int nnamed;
   nx_tensor *const *named;
@@ -20,16 +19,7 @@ typedef struct picture {
 static int find (picture *p, nx_node *n) {
   if (n == NULL || n->mark == p->mark) return 0;
   n->mark = p->mark;
-  if (p->n == p->room) {
-    size_t room = p->room ? 2 * p->room : 64;
-    nx_node **list = nx_realloc(p->C, p->list, p->room * sizeof(*list),
-                                room * sizeof(*list));
-    if (list == NULL) return nx_status(p->C);
-    p->list = list;
-    p->room = room;
-  }
-  p->list[p->n++] = n;
-  return 0;
+  return nx_nodes_add(p->C, &p->found, n);
 }
 
 
@@ -52,8 +42,10 @@ static void put_leaf (picture *p, const nx_tensor *t) {
 
 static void put_node (picture *p, const nx_node *n) {
   char name[32], shape[NX_SHAPE_TEXT];
-  nx_text_put(p->text, "  n%llu [label=\"%s\"];\n",
-              (unsigned long long)n->sequence, n->op->name);
+  nx_text_put(p->text, "  n%llu [label=\"",
+              (unsigned long long)n->sequence);
+  put_quoted(p->text, nx_title(n));
+  nx_text_put(p->text, "\"];\n");
   for (int i = 0; i < n->nin; i++) {
     const nx_edge *e = &n->edge[i];
     if (e->node == NULL && e->leaf == NULL) continue;
@@ -76,12 +68,12 @@ int nx_picture (nx_text *text, nx_tensor *root, int n,
   nx_ctx *C = text->C;
   nx_trace *t = nx_trace_of(root);
   char shape[NX_SHAPE_TEXT];
-  picture p = {C, text, NULL, 0, 0, ++C->sequence, n, named, names};
+  picture p = {C, text, {NULL, 0, 0}, ++C->sequence, n, named, names};
   nx_text_put(text, "digraph {\n  rankdir = BT;\n");
   if (t && t->node) find(&p, t->node);
   else put_leaf(&p, root);
-  for (size_t i = 0; i < p.n && nx_status(C) == 0; i++) {
-    nx_node *node = p.list[i];
+  for (size_t i = 0; i < p.found.n && nx_status(C) == 0; i++) {
+    nx_node *node = p.found.v[i];
     put_node(&p, node);
     for (int k = 0; k < node->nin; k++) find(&p, node->edge[k].node);
   }
@@ -91,6 +83,6 @@ int nx_picture (nx_text *text, nx_tensor *root, int n,
                 nx_shape_of(root, shape),
                 (unsigned long long)t->node->sequence);
   nx_text_put(text, "}\n");
-  nx_free(C, p.list, p.room * sizeof(*p.list));
+  nx_nodes_free(C, &p.found);
   return nx_status(C);
 }

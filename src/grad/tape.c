@@ -6,6 +6,7 @@
 ** everything else it holds the shape. Nodes point to those before them,
 ** tensors to the node that made them, so there are no cycles.
 */
+#include <math.h>
 #include <string.h>
 #include "grad/tape.h"
 
@@ -293,6 +294,19 @@ int nx_has_nan (nx_ctx *C, nx_tensor *t) {
   return t->dtype == NEAP_F64 ? most.d != most.d : most.f != most.f;
 }
 
+int nx_all_finite (nx_ctx *C, nx_tensor *t) {
+  union { float f; double d; } most[2];
+  if (t->store == NULL || t->len == 0 || !nx_is_float(t->dtype)) return 1;
+  if ((t = nx_dense(C, t)) == NULL) return 0;
+  nx_kernels_for(C, t->dtype)->largest((size_t)t->len, t->data, &most[0]);
+  nx_kernels_for(C, t->dtype)->smallest((size_t)t->len, t->data, &most[1]);
+  for (int i = 0; i < 2; i++) {
+    double x = t->dtype == NEAP_F64 ? most[i].d : (double)most[i].f;
+    if (!isfinite(x)) return 0;
+  }
+  return 1;
+}
+
 static int any_nan (nx_ctx *C, int n, nx_tensor *const *t) {
   for (int i = 0; i < n; i++) if (nx_has_nan(C, t[i])) return 1;
   return 0;
@@ -382,4 +396,23 @@ void nx_node_unref (nx_ctx *C, nx_node *n) {
     nx_free(C, n, n->size);
   }
   C->freeing = 0;
+}
+
+
+int nx_nodes_add (nx_ctx *C, nx_nodes *l, nx_node *n) {
+  if (l->n == l->room) {
+    size_t room = l->room ? l->room * 2 : 64;
+    nx_node **v = nx_realloc(C, l->v, l->room * sizeof(*v),
+                             room * sizeof(*v));
+    if (v == NULL) return nx_status(C);
+    l->v = v;
+    l->room = room;
+  }
+  l->v[l->n++] = n;
+  return 0;
+}
+
+
+void nx_nodes_free (nx_ctx *C, nx_nodes *l) {
+  nx_free(C, l->v, l->room * sizeof(*l->v));
 }

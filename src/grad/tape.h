@@ -57,9 +57,20 @@ int nx_trace_like (nx_ctx *C, nx_tensor *c, const nx_tensor *t);
 int nx_check_view (nx_ctx *C, const char *who, const char *name,
                    const nx_tensor *t);
 void nx_node_unref (nx_ctx *C, nx_node *n);
+
+/* A growing list of nodes, which it does not hold. */
+typedef struct nx_nodes {
+  nx_node **v;
+  size_t n, room;
+} nx_nodes;
+
+int nx_nodes_add (nx_ctx *C, nx_nodes *l, nx_node *n);
+void nx_nodes_free (nx_ctx *C, nx_nodes *l);
+
 /* Frees what a node saved; it cannot be used again. */
 void nx_node_forget (nx_ctx *C, nx_node *n);
 int nx_has_nan (nx_ctx *C, nx_tensor *t);
+int nx_all_finite (nx_ctx *C, nx_tensor *t);
 
 /* Before a change in place: is it allowed, and what it does to the tape. */
 int nx_check_inplace (nx_ctx *C, const nx_node *n);

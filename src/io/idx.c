@@ -3,15 +3,8 @@
 ** dimensions, their sizes as big-endian 32-bit integers, the elements in
 ** row order, big-endian too.
 */
-#include <string.h>
-#include "base/os.h"
-#include "io/gzip.h"
 #include "io/idx.h"
 #include "tensor/dtype.h"
-
-/* the data of a gzip file may be this many times its size (deflate's own
-   limit is 1032) */
-#define MAXRATIO 1100
 
 static const struct { int code, dtype, bytes; } idx_types[] = {
   {0x08, NEAP_U8, 1}, {0x09, NEAP_I8, 1}, {0x0B, NEAP_I32, 2},
@@ -27,79 +20,56 @@ static int idx_type (int code) {
 }
 
 
-/* one element: 16-bit integers become 32-bit ones */
-static void read_element (const unsigned char *p, int bytes, char *out) {
-  uint64_t u = 0;
-  for (int i = 0; i < bytes; i++) u = u << 8 | p[i];
-  if (bytes == 2) {
-    int32_t v = (int16_t)u;
-    memcpy(out, &v, 4);
+/*
+** The sizes must account for every byte of the file: then nothing is
+** allocated that the file does not fill.
+*/
+static int read_sizes (nx_source *s, int type, int ndim, int64_t *shape) {
+  size_t bytes = (size_t)idx_types[type].bytes;
+  const unsigned char *p = nx_next_bytes(s, 4 * (size_t)ndim);
+  char text[NX_SHAPE_TEXT];
+  if (p == NULL) return nx_status(s->C);
+  for (int d = 0; d < ndim; d++) {
+    shape[d] = (int64_t)nx_big(p + 4 * d, 4);
+    if (bytes != SIZE_MAX && shape[d] != 0 &&
+        bytes > SIZE_MAX / 2 / (size_t)shape[d]) bytes = SIZE_MAX;
+    else if (bytes != SIZE_MAX) bytes *= (size_t)shape[d];
   }
-  else if (bytes == 4) {
-    uint32_t v = (uint32_t)u;
-    memcpy(out, &v, 4);
-  }
-  else memcpy(out, &u, 8);
+  if (bytes == nx_left(s)) return 0;
+  return nx_fail(s->C, NEAP_EFORMAT, "%s: %s elements of %d bytes do not fit "
+                 "the %zu bytes of data", s->what,
+                 nx_shape_text(ndim, shape, text), idx_types[type].bytes,
+                 nx_left(s));
 }
 
 
-static nx_tensor *parse_idx (nx_ctx *C, const char *path,
-                             const unsigned char *p, size_t size) {
+/* 16-bit integers become 32-bit ones */
+static void widen (nx_tensor *t, const unsigned char *p) {
+  for (int64_t i = 0; i < t->len; i++)
+    ((int32_t *)(void *)t->data)[i] = (int16_t)nx_big(p + 2 * i, 2);
+}
+
+
+nx_tensor *nx_idx_read (nx_source *s) {
+  const unsigned char *p = nx_left(s) < 4 ? NULL : nx_next_bytes(s, 4);
   int64_t shape[NEAP_MAXDIM];
   nx_tensor *t;
-  size_t header, bytes;
   int type, ndim;
-  if (size < 4 || p[0] != 0 || p[1] != 0 || (type = idx_type(p[2])) < 0) {
-    nx_fail(C, NEAP_EFORMAT, "%s: is not an IDX file", path);
+  if (p == NULL || p[0] != 0 || p[1] != 0 || (type = idx_type(p[2])) < 0) {
+    nx_fail(s->C, NEAP_EFORMAT, "%s: is not an IDX file", s->what);
     return NULL;
   }
   ndim = p[3];
-  header = 4 + 4 * (size_t)ndim;
-  if (ndim > NEAP_MAXDIM || size < header) {
-    nx_fail(C, NEAP_EFORMAT, "%s: %d dimensions do not fit (at most %d, in "
-            "%zu bytes)", path, ndim, NEAP_MAXDIM, size);
+  if (ndim > NEAP_MAXDIM) {
+    nx_fail(s->C, NEAP_EFORMAT, "%s: has %d dimensions, at most %d are "
+            "possible", s->what, ndim, NEAP_MAXDIM);
     return NULL;
   }
-  bytes = (size_t)idx_types[type].bytes;
-  for (int d = 0; d < ndim; d++) {
-    const unsigned char *q = p + 4 + 4 * d;
-    shape[d] = (int64_t)q[0] << 24 | q[1] << 16 | q[2] << 8 | q[3];
-    if (shape[d] && bytes > SIZE_MAX / 2 / (size_t)shape[d]) bytes = SIZE_MAX;
-    else if (bytes != SIZE_MAX) bytes *= (size_t)shape[d];
-  }
-  if (bytes != size - header) {
-    char text[NX_SHAPE_TEXT];
-    nx_fail(C, NEAP_EFORMAT, "%s: %s elements of %d bytes do not fit the %zu "
-            "bytes of data", path, nx_shape_text(ndim, shape, text),
-            idx_types[type].bytes, size - header);
-    return NULL;
-  }
-  t = nx_new(C, idx_types[type].dtype, ndim, shape);
-  if (t == NULL) return NULL;
-  if (idx_types[type].bytes == 1) memcpy(t->data, p + header, bytes);
-  else
-    for (int64_t i = 0; i < t->len; i++)
-      read_element(p + header + i * idx_types[type].bytes,
-                   idx_types[type].bytes,
-                   t->data + i * (int64_t)nx_dtype_size(t->dtype));
-  return t;
-}
-
-
-nx_tensor *nx_load_idx (nx_ctx *C, const char *path) {
-  size_t size, room, plain_size;
-  void *file = nx_read_file(C, path, &size), *plain;
-  nx_tensor *t = NULL;
-  if (file == NULL) return NULL;
-  if (!nx_is_gzip(file, size)) t = parse_idx(C, path, file, size);
-  else {
-    plain = nx_gunzip(C, path, file, size, size * MAXRATIO, &plain_size,
-                      &room);
-    if (plain) {
-      t = parse_idx(C, path, plain, plain_size);
-      nx_free(C, plain, room);
-    }
-  }
-  nx_free(C, file, size ? size : 1);
+  if (read_sizes(s, type, ndim, shape)) return NULL;
+  t = nx_new(s->C, idx_types[type].dtype, ndim, shape);
+  p = t ? nx_next_bytes(s, nx_left(s)) : NULL;
+  if (p == NULL) return NULL;
+  if (idx_types[type].bytes == 2) widen(t, p);
+  else nx_elements(p, t->len, idx_types[type].bytes, 1, t->data);
   return t;
 }

@@ -4,9 +4,10 @@
 #ifndef nx_idx_h
 #define nx_idx_h
 
+#include "io/source.h"
 #include "tensor/tensor.h"
 
-/* A tensor in the current scope, from a plain or gzip file. */
-nx_tensor *nx_load_idx (nx_ctx *C, const char *path);
+/* All of a source as a tensor in the current scope. */
+nx_tensor *nx_idx_read (nx_source *s);
 
 #endif

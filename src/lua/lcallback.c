@@ -190,7 +190,12 @@ typedef struct function_args {
   nl_callback *backward;
   nx_tensor **results;
   int nresults;
+  char name[64];               /* of the class */
 } function_args;
+
+static const char *function_title (const nx_node *n) {
+  return ((const function_args *)n->a)->name;
+}
 
 static int function_shape (nx_ctx *C, nx_node *n) {
   function_args *a = n->a;
@@ -270,11 +275,11 @@ static const nx_op function_op = {
   .name = "Function", .doc = "An operation written in Lua.",
   .inputs = "xs*", .outputs = "ys*", .argsize = sizeof(function_args),
   .flags = NX_INNER | NX_ANYTYPE, .shape = function_shape,
-  .grad = function_grad
+  .grad = function_grad, .title = function_title
 };
 
 
-/* _record(inputs, results, backward) -> results that are on the tape */
+/* _record(inputs, results, backward, name) -> results on the tape */
 static int n_record (lua_State *L) {
   nl_state *S = nl_S(L);
   size_t mark = S->mark;
@@ -292,6 +297,7 @@ static int n_record (lua_State *L) {
     h[i] = nl_newhandle(L, S);
     lua_rawseti(L, -2, i + 1);
   }
+  snprintf(a.name, sizeof(a.name), "%s", luaL_checkstring(L, 4));
   a.backward = nl_callback_new(L, S, 3);
   nx_apply_all(S->C, &function_op, &a, nin, in, NX_NEW, n, out);
   for (k = 0; nx_status(S->C) == 0 && k < n; k++)
@@ -335,9 +341,17 @@ static int n_set_detect_anomaly (lua_State *L) {
   return 1;
 }
 
+/* _set_finite_layers(on) -> what it was */
+static int n_set_finite_layers (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushboolean(L, S->C->finite);
+  S->C->finite = lua_toboolean(L, 1);
+  return 1;
+}
+
 
 static const luaL_Reg functions[] = {
-  {"_record", n_record}, {"_made", n_made},
+  {"_set_finite_layers", n_set_finite_layers}, {"_record", n_record}, {"_made", n_made},
   {"set_detect_anomaly", n_set_detect_anomaly},
   {NULL, NULL}
 };

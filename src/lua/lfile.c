@@ -3,8 +3,12 @@
 */
 #include <string.h>
 #include "io/idx.h"
+#include "io/npy.h"
 #include "io/safetensors.h"
+#include "io/zip.h"
 #include "lua/lneap.h"
+#include "tensor/dtype.h"
+#include "tensor/walk.h"
 
 
 /* _save(path, names, tensors, keys, values): lists side by side */
@@ -88,12 +92,134 @@ static int n_load (lua_State *L) {
 }
 
 
-static int n_load_idx (lua_State *L) {
+static int source_gc (lua_State *L) {
+  nx_source_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static nx_source *new_source (lua_State *L) {
+  return nl_newclosing(L, sizeof(nx_source), source_gc);
+}
+
+/* A file that is one tensor. */
+static int load_one (lua_State *L, nx_tensor *(*read) (nx_source *s)) {
   nl_state *S = nl_S(L);
   const char *path = luaL_checkstring(L, 1);
   size_t mark = S->mark;
+  nx_source *s = new_source(L);
   nl_tensor *h = nl_newhandle(L, S);
-  return nl_result(L, S, h, nx_load_idx(S->C, path), mark);
+  nx_source_open(S->C, s, path);
+  nl_check(L, S);
+  return nl_result(L, S, h, read(s), mark);
+}
+
+static int n_load_idx (lua_State *L) { return load_one(L, nx_idx_read); }
+
+static int n_load_npy (lua_State *L) { return load_one(L, nx_npy_read); }
+
+
+/* save_npy(path, x) */
+static int n_save_npy (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  nx_npy_save(S->C, path, nl_checktensor(L, S, 2));
+  nl_check(L, S);
+  return 0;
+}
+
+
+static int zip_gc (lua_State *L) {
+  nx_zip_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* the array of an entry, and its name without ".npy", on the stack */
+static void push_entry (lua_State *L, nl_state *S, nx_zip *z, size_t i,
+                        size_t mark) {
+  const char *file = z->entries[i].name, *what;
+  size_t n = z->entries[i].length;
+  nx_source *s;
+  nl_tensor *h;
+  if (n > 4 && strcmp(file + n - 4, ".npy") == 0) n -= 4;
+  lua_pushlstring(L, file, n);
+  what = lua_pushfstring(L, "%s in %s", file, z->source.what);
+  s = new_source(L);
+  h = nl_newhandle(L, S);
+  nx_zip_get(z, i, what, s);
+  nl_check(L, S);
+  nl_fill(S, h, nx_npy_read(s));
+  nl_check(L, S);
+  nx_pop(S->C, mark, NULL);
+  nl_scope_add(S, h);
+  lua_replace(L, -3);
+  lua_pop(L, 1);               /* closes the source */
+}
+
+/* load_npz(path) -> tensors by name */
+static int n_load_npz (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  size_t mark = S->mark;
+  nx_zip *z = nl_newclosing(L, sizeof(*z), zip_gc);
+  nx_source *s = new_source(L);
+  nx_source_open(S->C, s, path);
+  nl_check(L, S);
+  nx_zip_open(z, s);
+  nl_check(L, S);
+  lua_createtable(L, 0, (int)z->n);
+  for (size_t i = 0; i < z->n; i++) {
+    push_entry(L, S, z, i, mark);
+    lua_rawset(L, -3);
+  }
+  nl_tell(L, S);
+  return 1;
+}
+
+
+static int zipper_gc (lua_State *L) {
+  nx_zipper *z = lua_touserdata(L, 1);
+  nx_ctx *C = z->w.C;
+  if (C == NULL) return 0;
+  nx_fail(C, NEAP_EARG, "an error of Lua's");      /* keeps the old file */
+  nx_zipper_close(z);
+  neap_clear(C);
+  return 0;
+}
+
+static void put_array (lua_State *L, nl_state *S, nx_zipper *z,
+                       const char *name, nx_tensor *t) {
+  char header[NX_NPY_HEADER];
+  size_t n = nx_npy_header(S->C, t, header), mark = nx_push(S->C);
+  nx_tensor *d = n ? nx_dense(S->C, t) : NULL;
+  const char *file = lua_pushfstring(L, "%s.npy", name);
+  if (d) nx_zipper_put(z, file, header, n, d->data,
+                       (size_t)d->len * nx_dtype_size(d->dtype));
+  nx_pop(S->C, mark, NULL);
+  lua_pop(L, 1);
+}
+
+/* _save_npz(path, names, tensors, compress): lists side by side */
+static int n_save_npz (lua_State *L) {
+  nl_state *S = nl_S(L);
+  const char *path = luaL_checkstring(L, 1);
+  nx_zipper *z = nl_newclosing(L, sizeof(*z), zipper_gc);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+  nx_zipper_open(S->C, z, path, lua_toboolean(L, 4));
+  for (lua_Integer i = 1; i <= n && nx_status(S->C) == 0; i++) {
+    nx_tensor *t;
+    lua_rawgeti(L, 2, i);
+    lua_rawgeti(L, 3, i);
+    t = nl_totensor(L, S, -1);
+    if (t == NULL || lua_type(L, -2) != LUA_TSTRING) {
+      nx_fail(S->C, NEAP_EARG, "save_npz: expected tensors by name");
+      break;
+    }
+    put_array(L, S, z, lua_tostring(L, -2), t);
+    lua_pop(L, 2);
+  }
+  nx_zipper_close(z);
+  nl_check(L, S);
+  return 0;
 }
 
 
@@ -146,6 +272,8 @@ static int n_json_decode (lua_State *L) {
 
 static const luaL_Reg functions[] = {
   {"_save", n_save}, {"load", n_load}, {"load_idx", n_load_idx},
+  {"load_npy", n_load_npy}, {"save_npy", n_save_npy},
+  {"load_npz", n_load_npz}, {"_save_npz", n_save_npz},
   {"_json_decode", n_json_decode}, {NULL, NULL}
 };
 

@@ -156,6 +156,7 @@ void nl_open_random (lua_State *L, nl_state *S);
 void nl_open_module (lua_State *L, nl_state *S);
 void nl_open_optim (lua_State *L, nl_state *S);
 void nl_open_file (lua_State *L, nl_state *S);
+void nl_open_csv (lua_State *L, nl_state *S);
 void nl_open_system (lua_State *L, nl_state *S);
 void nl_open_test (lua_State *L, nl_state *S);
 

@@ -294,6 +294,7 @@ int luaopen_neap (lua_State *L) {
   nl_open_module(L, S);
   nl_open_optim(L, S);
   nl_open_file(L, S);
+  nl_open_csv(L, S);
   nl_open_system(L, S);
   nl_open_test(L, S);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

@@ -91,6 +91,22 @@ static int n_set_deterministic (lua_State *L) {
 }
 
 
+/* _raise(message): at the nearest line that is not the library's */
+static int n_raise (lua_State *L) {
+  nl_state *S = nl_S(L);
+  return nl_error(L, S, "%s", luaL_checkstring(L, 1));
+}
+
+/* _nearest(words, name) -> the word that may have been meant, or nil */
+static int n_nearest (lua_State *L) {
+  char near[64];
+  if (nx_nearest(luaL_checkstring(L, 1), luaL_checkstring(L, 2), near,
+                 sizeof(near))) lua_pushstring(L, near);
+  else lua_pushnil(L);
+  return 1;
+}
+
+
 /* neap.clock(): seconds that only go forward */
 static int n_clock (lua_State *L) {
   lua_pushnumber(L, (double)nx_clock_ns() * 1e-9);
@@ -112,6 +128,7 @@ static const luaL_Reg functions[] = {
   {"set_memory_limit", n_set_memory_limit},
   {"empty_cache", n_empty_cache}, {"memory", n_memory}, {"info", n_info},
   {"set_deterministic", n_set_deterministic}, {"clock", n_clock},
+  {"_nearest", n_nearest}, {"_raise", n_raise},
   {"terminal_columns", n_terminal_columns}, {NULL, NULL}
 };
 

@@ -17,7 +17,7 @@ static nx_tensor *sequential_forward (nx_ctx *C, nx_module *m,
     if (i + 1 < m->nslots) next = m->slots[i + 1].child;
     if (next && next->layer->activation && child->layer->forward_act) {
       x = child->layer->forward_act(C, child, &x, next->layer->activation);
-      if (x == NULL) nx_module_blame(C, child);
+      x = nx_module_result(C, child, x);
       i++;
     }
     else x = nx_module_call(C, child, 1, &x);

@@ -287,6 +287,16 @@ static nx_tensor *apply_op (nx_ctx *C, nx_module *m, int n,
 }
 
 
+nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *y) {
+  if (y && C->finite && !nx_all_finite(C, y)) {
+    nx_fail(C, NEAP_EARG, "the output holds NaN or infinity");
+    y = NULL;
+  }
+  if (y == NULL) nx_module_blame(C, m);
+  return y;
+}
+
+
 nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
                            nx_tensor *const *in) {
   const nx_layer *l = m->layer;
@@ -306,8 +316,7 @@ nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
   }
   for (int i = 0; i < nin; i++) all[i] = in[i];
   y = l->op ? apply_op(C, m, n, all) : l->forward(C, m, all);
-  if (y == NULL && !(l->flags & NX_CONTAINER)) nx_module_blame(C, m);
-  return y;
+  return l->flags & NX_CONTAINER ? y : nx_module_result(C, m, y);
 }
 
 

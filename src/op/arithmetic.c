@@ -7,6 +7,7 @@
 #include <math.h>
 #include "ops.h"
 #include "op/broadcast.h"
+#include "op/fold.h"
 
 typedef struct add_args { double alpha; } add_args;
 
@@ -159,14 +160,8 @@ static const nx_field div_fields[] = {
   NX_END
 };
 
-static int has_zero (nx_ctx *C, nx_tensor *z) {
-  nx_tensor *same = nx_eq(C, z, nx_from_integer(C, 0));
-  nx_tensor *any = same ? nx_any_all(C, same) : NULL;
-  return any && *(uint8_t *)any->data;
-}
-
 static int check_divisor (nx_ctx *C, const nx_node *n) {
-  if (nx_is_float(n->in[1]->dtype) || !has_zero(C, n->in[1]))
+  if (nx_is_float(n->in[1]->dtype) || !nx_has_zero(C, n->in[1]))
     return nx_status(C);
   return nx_op_fail(C, n, NEAP_EARG, "z holds a 0, and integers cannot be "
                     "divided by 0");

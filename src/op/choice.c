@@ -67,7 +67,8 @@ OPFN nx_tensor *nx_where (nx_ctx *C, nx_tensor *condition, nx_tensor *x,
 
 /* y = x, but the value where the mask is true */
 static int masked_fill_shape (nx_ctx *C, nx_node *n) {
-  nx_tensor all;
+  int64_t shape[NEAP_MAXDIM];
+  int ndim;
   char vt[NX_SHAPE_TEXT];
   if (nx_want_mask(C, n, 1)) return nx_status(C);
   if (n->in[2]->len != 1)
@@ -77,8 +78,11 @@ static int masked_fill_shape (nx_ctx *C, nx_node *n) {
     return nx_op_fail(C, n, NEAP_EDTYPE, "value is not an integer, but x is "
                       "%s", nx_dtype_name(n->in[0]->dtype));
   n->in[2] = nx_operand(C, n, n->in[2], n->in[0]->dtype);
-  if (nx_status(C) || broadcast_all(C, n, &all)) return nx_status(C);
-  nx_out(C, n, 0, n->in[0]->dtype, all.ndim, all.shape);
+  if (n->in[2] && n->in[2]->ndim > 0)      /* it does not widen the result */
+    n->in[2] = nx_reshape(C, n->in[2], 0, NULL);
+  if (nx_status(C) || nx_broadcast(C, n->op->name, n->in[0], n->in[1],
+                                   &ndim, shape)) return nx_status(C);
+  nx_out(C, n, 0, n->in[0]->dtype, ndim, shape);
   return nx_status(C);
 }
 
@@ -247,16 +251,7 @@ static int lerp_shape (nx_ctx *C, nx_node *n) {
 }
 
 static int lerp_forward (nx_ctx *C, nx_node *n) {
-  const nx_kernels *K = nx_kernels_for(C, n->in[0]->dtype);
-  nx_tensor *in[3], *way = nx_new_like(C, n->out[0]);
-  in[0] = n->in[1];
-  in[1] = n->in[0];
-  if (way == NULL || nx_map(C, K->sub, NULL, way, 2, in))
-    return nx_status(C);
-  in[0] = n->in[2];
-  in[1] = way;
-  in[2] = n->in[0];
-  return nx_map(C, K->muladd, NULL, n->out[0], 3, in);
+  return nx_map_node(C, n, nx_kernels_for(C, n->in[0]->dtype)->lerp, NULL);
 }
 
 /* gx = gy (1 - w), gstop = gy w, gw = gy (stop - x) */

@@ -32,6 +32,9 @@ nx_tensor *nx_to_equal_ones (nx_ctx *C, nx_tensor *x, nx_tensor *y,
                              nx_tensor *g, const nx_ints *dims);
 
 
+/* True if an element is 0. */
+int nx_has_zero (nx_ctx *C, nx_tensor *x);
+
 /* What adds elements of a type; of bool: or, which keeps them 0 and 1. */
 nx_map_fn *nx_summing (nx_ctx *C, int dtype);
 

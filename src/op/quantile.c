@@ -90,9 +90,7 @@ static int quantile_compose (nx_ctx *C, nx_node *n) {
   if (n->in[1]->ndim > 1)
     return nx_op_fail(C, n, NEAP_ESHAPE, "q is %s, expected a number or one "
                       "dimension", nx_shape_of(n->in[1], text));
-  if (x->len == 0)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "there is none among no elements (x "
-                      "is %s)", nx_shape_of(x, text));
+  if (x->len == 0) return nx_fail_empty(C, n);
   if (all) {
     x = nx_reshape(C, x, 1, &x->len);
     a->dim = 0;

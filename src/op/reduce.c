@@ -221,6 +221,11 @@ OPFN nx_tensor *nx_any_all (nx_ctx *C, nx_tensor *x) {
   return nx_apply(C, &nx_op_any, &a, 1, &x);
 }
 
+int nx_has_zero (nx_ctx *C, nx_tensor *x) {
+  nx_tensor *any = nx_any_all(C, nx_eq(C, x, nx_from_integer(C, 0)));
+  return any && *(uint8_t *)any->data;
+}
+
 static int all_forward (nx_ctx *C, nx_node *n) {
   const nx_kernels *K = nx_kernels_for(C, NEAP_BOOL);
   nx_reducer r = {K->smallest, K->minimum, 1};

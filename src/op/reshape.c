@@ -21,10 +21,10 @@ static int seen_as (nx_ctx *C, nx_node *n, int ndim, const int64_t *shape) {
 
 
 /*
-** Replaces one -1 by what is left.
+** Replaces one -1 by what is left of 'len' elements.
 */
-static int infer_size (nx_ctx *C, const nx_node *n, nx_ints *size) {
-  const nx_tensor *x = n->in[0];
+static int infer_size (nx_ctx *C, const nx_node *n, int64_t len,
+                       const char *where, nx_ints *size) {
   int64_t known = 1;
   int open = -1;
   char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
@@ -37,11 +37,12 @@ static int infer_size (nx_ctx *C, const nx_node *n, nx_ints *size) {
       return nx_op_fail(C, n, NEAP_ESHAPE, "the sizes are too large");
     else known *= size->v[i];
   }
-  if (open >= 0 && known > 0) size->v[open] = x->len / known;
+  if (open >= 0 && known > 0) size->v[open] = len / known;
   if (open >= 0) known = known > 0 ? known * size->v[open] : -1;
-  if (known != x->len)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s, %lld elements, and cannot "
-                      "become %s", nx_shape_of(x, a), (long long)x->len,
+  if (known != len)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s, %lld elements%s, and "
+                      "cannot become %s", nx_shape_of(n->in[0], a),
+                      (long long)len, where,
                       nx_shape_text(size->n, size->v, b));
   return 0;
 }
@@ -54,7 +55,7 @@ static const nx_field reshape_fields[] = {
 
 static int reshape_shape (nx_ctx *C, nx_node *n) {
   size_args *a = n->a;
-  if (infer_size(C, n, &a->size)) return nx_status(C);
+  if (infer_size(C, n, n->in[0]->len, "", &a->size)) return nx_status(C);
   return seen_as(C, n, a->size.n, a->size.v);
 }
 
@@ -130,7 +131,7 @@ OPFN nx_tensor *nx_flatten (nx_ctx *C, nx_tensor *x, int64_t start_dim,
 static int view_shape (nx_ctx *C, nx_node *n) {
   size_args *a = n->a;
   char xt[NX_SHAPE_TEXT], yt[NX_SHAPE_TEXT];
-  if (infer_size(C, n, &a->size)) return nx_status(C);
+  if (infer_size(C, n, n->in[0]->len, "", &a->size)) return nx_status(C);
   n->out[0] = nx_view_shape(C, n->in[0], a->size.n, a->size.v);
   n->nout = 1;
   if (n->out[0] || nx_status(C)) return nx_status(C);
@@ -166,10 +167,11 @@ static int unflatten_shape (nx_ctx *C, nx_node *n) {
   if (x->ndim - 1 + a->sizes.n > NEAP_MAXDIM)
     return nx_op_fail(C, n, NEAP_ESHAPE, "more than %d dimensions",
                       NEAP_MAXDIM);
+  if (infer_size(C, n, x->ndim ? x->shape[a->dim] : 1, " along dim",
+                 &a->sizes)) return nx_status(C);
   for (int d = 0; d < x->ndim; d++)
     if (d != a->dim) size.v[size.n++] = x->shape[d];
     else for (int i = 0; i < a->sizes.n; i++) size.v[size.n++] = a->sizes.v[i];
-  if (infer_size(C, n, &size)) return nx_status(C);
   return seen_as(C, n, size.n, size.v);
 }
 

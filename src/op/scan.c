@@ -5,6 +5,7 @@
 #include <string.h>
 #include "ops.h"
 #include "op/broadcast.h"
+#include "op/fold.h"
 #include "tensor/view.h"
 
 typedef struct scan_args { int64_t dim; } scan_args;
@@ -159,17 +160,12 @@ static nx_tensor *cumprod_slow (nx_ctx *C, nx_tensor *x, nx_tensor *g,
   return all;
 }
 
-static int has_zero (nx_ctx *C, nx_tensor *x) {
-  nx_tensor *zero = nx_any_all(C, nx_eq(C, x, nx_from_number(C, 0)));
-  return zero && *(uint8_t *)zero->data;
-}
-
 static int cumprod_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                          nx_tensor **gx) {
   nx_tensor *x = n->in[0], *y = n->out[0];
   int64_t dim = ((scan_args *)n->a)->dim;
   if (x->ndim == 0 || x->len == 0) gx[0] = gy[0];
-  else if (has_zero(C, x)) gx[0] = cumprod_slow(C, x, gy[0], dim);
+  else if (nx_has_zero(C, x)) gx[0] = cumprod_slow(C, x, gy[0], dim);
   else gx[0] = nx_div(C, sum_from(C, nx_mul(C, gy[0], y), dim), x);
   return nx_status(C);
 }

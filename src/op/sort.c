@@ -207,10 +207,7 @@ static int one_of_each (nx_ctx *C, nx_node *n) {
   sort_args *a = n->a;
   const nx_tensor *x = n->in[0];
   unsigned char mark[NEAP_MAXDIM] = {0};
-  char text[NX_SHAPE_TEXT];
-  if (x->ndim && x->shape[a->dim] == 0)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "there is none among no elements (x "
-                      "is %s)", nx_shape_of(x, text));
+  if (x->ndim && x->shape[a->dim] == 0) return nx_fail_empty(C, n);
   mark[a->dim] = 1;
   nx_reduced_out(C, n, 0, x->dtype, mark, a->keepdim);
   nx_reduced_out(C, n, 1, NEAP_I64, mark, a->keepdim);
@@ -275,17 +272,11 @@ static const nx_field mode_fields[] = {
   NX_END
 };
 
-static int none_among_none (nx_ctx *C, const nx_node *n) {
-  char text[NX_SHAPE_TEXT];
-  return nx_op_fail(C, n, NEAP_ESHAPE, "there is none among no elements (x "
-                    "is %s)", nx_shape_of(n->in[0], text));
-}
-
 static int median_shape (nx_ctx *C, nx_node *n) {
   sort_args *a = n->a;
   nx_tensor *x = n->in[0];
   if (a->dim == NX_UNSET_INT) {
-    if (x->len == 0) return none_among_none(C, n);
+    if (x->len == 0) return nx_fail_empty(C, n);
     nx_out(C, n, 0, x->dtype, 0, NULL);
     return nx_status(C);
   }

@@ -242,13 +242,31 @@ static double sinc (double x) {
   return fabs(a) < 1e-4 ? 1 - a * a / 6 : sin(a) / a;
 }
 
-/* (cos(pi x) - y) / x; near 0 as -pi^2 x / 3 */
+/*
+** Near 0, with a = (pi x)^2: -pi^2 x / 3 (1 - a / 10 (1 - a / 28
+** (1 - a / 54))), the series of the formula below.
+*/
+static nx_tensor *sinc_slope_near (nx_ctx *C, nx_tensor *x) {
+  static const double over[] = {54, 28, 10};
+  nx_tensor *a = nx_mul(C, nx_mul(C, x, x), NUMBER(-PI * PI));
+  nx_tensor *sum = NUMBER(1);
+  for (int i = 0; i < 3; i++)
+    sum = nx_add(C, nx_mul(C, nx_mul(C, a, NUMBER(1 / over[i])), sum),
+                 NUMBER(1));
+  return nx_mul(C, nx_mul(C, x, NUMBER(-PI * PI / 3)), sum);
+}
+
+/*
+** (cos(pi x) - y) / x. Near 0 the difference loses its digits; how far the
+** series reaches depends on the digits there are.
+*/
 static nx_tensor *sinc_slope (nx_ctx *C, nx_tensor *x, nx_tensor *y) {
-  nx_tensor *far = nx_gt(C, nx_abs(C, x), NUMBER(1e-4));
+  double near = x->dtype == NEAP_F64 ? 0.03 : 0.25;
+  nx_tensor *far = nx_gt(C, nx_abs(C, x), NUMBER(near));
   nx_tensor *safe = nx_where(C, far, x, NUMBER(1));
   nx_tensor *c = nx_cos(C, nx_mul(C, x, NUMBER(PI)));
   return nx_where(C, far, nx_div(C, nx_sub(C, c, y), safe),
-                  nx_mul(C, x, NUMBER(-PI * PI / 3)));
+                  sinc_slope_near(C, x));
 }
 
 FORMULA(sinc, sinc(x))

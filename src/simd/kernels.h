@@ -74,6 +74,7 @@ typedef void nx_around_fn (size_t n, const void *x, double shift, void *y);
   X(map, select)         /* y = p1 (bytes) ? p2 : p3 */ \
   X(map, scale)          /* y = c0 x + c1 */ \
   X(map, muladd)         /* y = p1 p2 + p3 */ \
+  X(map, lerp)           /* y = p1 + p3 (p2 - p1) */ \
   X(map, square_from)    /* y = p1 + (p2 - p3)^2 */ \
   X(map, blend)          /* y = p1 p2 + p3 p4 + p5 */ \
   X(map, eq) X(map, ne) X(map, lt) X(map, le) X(map, gt) X(map, ge) \

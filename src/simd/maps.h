@@ -70,6 +70,9 @@ MAP2(minimum, FN(vsmaller)(a, b))
 MAP3(clamp, FN(vsmaller)(FN(vlarger)(a, b), d))
 MAP1(scale, vfma(a, vset(c[0]), vset(c[1])))
 MAP3(muladd, vfma(a, b, d))
+/* a + d (b - a), from the nearer end, so that both ends are exact */
+MAP3(lerp, vsel(vlt(d, vset((T)0.5)), vfma(d, vsub(b, a), a),
+                vfnma(vsub(vset(1), d), vsub(b, a), b)))
 MAP3(square_from, vfma(vsub(b, d), vsub(b, d), a))
 
 MAP1(neg, vneg(a))

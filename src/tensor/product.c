@@ -2,28 +2,28 @@
 ** Matrix products: which kernel, and how they are cut over threads.
 **
 ** The cut depends on the sizes alone, so results have the same bits with
-** any number of threads. A piece has at least 128 rows or columns and
-** about 4 million operations: smaller ones cost more than they gain. Large
-** products are cut into at most 16 pieces of at least 256, since every
-** piece packs its part of both operands anew (measured on 512 and 1024:
-** 8 % lost with pieces of 128, 3 % with 256).
+** any number of threads. Every piece packs its part of both operands anew,
+** so pieces grow with the product (measured on squares: 64 pays up to 200
+** and costs 6 % at 256; 128 costs 8 % at 512 and 1024, 256 costs 3 %).
 */
+#include <math.h>
 #include "base/threads.h"
 #include "tensor/blas.h"
 #include "tensor/dtype.h"
 #include "tensor/product.h"
 
-#define PIECE_EDGE 128
-#define PIECE_WORK 4e6
-#define LARGE_WORK 6.4e7       /* operations */
-#define LARGE_EDGE 256
+/* The least edge of a piece and its operations, up to 'work' operations. */
+static const struct grid { double work; int64_t edge; double piece; }
+grids[] = {{1.6e7, 64, 2e6}, {6.4e7, 128, 4e6}, {INFINITY, 256, 4e6}};
+
 #define MOST_PIECES 16
+#define BATCH_WORK 5e5         /* multiply-adds of a piece of a batch */
 
 /*
 ** Multiply-adds below which our own kernel is faster than a call of the
 ** library; above, the library is (measured: spec/bench/RESULTS.md).
 */
-#define SMALL_WORK 1.0e6
+#define SMALL_WORK 2.2e6
 
 typedef struct task {
   nx_ctx *C;
@@ -105,13 +105,15 @@ static void product_piece (void *arg, int64_t i) {
 static void cut (task *t) {
   double work = 2.0 * (double)t->c.rows * (double)t->c.cols *
                 (double)t->a.cols;
-  int64_t want = (int64_t)(work / PIECE_WORK), most;
-  int64_t edge = work > LARGE_WORK ? LARGE_EDGE : PIECE_EDGE;
+  const struct grid *g = grids;
+  int64_t want, most;
+  while (work > g->work) g++;
+  want = (int64_t)(work / g->piece);
   if (want < 1) want = 1;
   if (want > MOST_PIECES) want = MOST_PIECES;
-  most = t->c.rows / edge;
+  most = t->c.rows / g->edge;
   t->down = want < most ? want : (most > 0 ? most : 1);
-  most = t->c.cols / edge;
+  most = t->c.cols / g->edge;
   want /= t->down;
   t->across = want < most ? want : (most > 0 ? most : 1);
   if (t->across < 1) t->across = 1;
@@ -185,7 +187,7 @@ void nx_products (nx_ctx *C, int dtype, int64_t n, nx_nth_fn *nth,
   s.nth = nth;
   s.arg = arg;
   s.n = n;
-  s.per = work >= PIECE_WORK / 8 ? 1 : (int64_t)(PIECE_WORK / 8 / (work + 1));
+  s.per = (int64_t)(BATCH_WORK / (work + 1));
   if (s.per < 1) s.per = 1;
   if (!s.t.own) nx_blas_begin();
   nx_parallel(C->rt->pool, (n + s.per - 1) / s.per, batch_piece, &s);

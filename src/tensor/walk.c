@@ -129,14 +129,14 @@ static void copy_steps (size_t n, size_t size, char *dst, ptrdiff_t ds,
 }
 
 
-static void staged_run (const walk *w, char *const *at, int64_t n) {
+static void staged_run (const walk *w, void *const *at, int64_t n) {
   uint64_t buffer[NX_MAXOPERANDS][STAGE];
   void *p[NX_MAXOPERANDS];
   int last = w->ndim - 1;
   for (int64_t done = 0; done < n; done += STAGE) {
     size_t m = (size_t)(n - done < STAGE ? n - done : STAGE);
     for (int o = 0; o < w->nop; o++) {
-      char *from = at[o] + done * w->step[o][last];
+      char *from = (char *)at[o] + done * w->step[o][last];
       p[o] = (w->staged >> o & 1) ? (void *)buffer[o] : (void *)from;
       if (o > 0 && (w->staged >> o & 1))
         copy_steps(m, w->esize[o], (char *)buffer[o],
@@ -144,21 +144,37 @@ static void staged_run (const walk *w, char *const *at, int64_t n) {
     }
     w->f(m, p, w->fixed, w->c);
     if (w->staged & 1)
-      copy_steps(m, w->esize[0], at[0] + done * w->step[0][last],
+      copy_steps(m, w->esize[0],
+                 (char *)at[0] + done * w->step[0][last],
                  w->step[0][last], (char *)buffer[0],
                  (ptrdiff_t)w->esize[0]);
   }
 }
 
 
-static void run (const walk *w, char *const *at, int64_t n) {
-  void *p[NX_MAXOPERANDS];
-  if (w->staged) {
-    staged_run(w, at, n);
-    return;
+static void run (const walk *w, void *const *at, int64_t n) {
+  if (w->staged) staged_run(w, at, n);
+  else w->f((size_t)n, at, w->fixed, w->c);
+}
+
+
+/* All operands 'steps' further along dimension d. */
+static void move_along (const walk *w, void **at, int d, int64_t steps) {
+  for (int o = 0; o < w->nop; o++)
+    at[o] = (char *)at[o] + steps * w->step[o][d];
+}
+
+
+/*
+** From the start of a run to the start of the next one.
+*/
+static void next_run (const walk *w, int64_t *index, void **at) {
+  for (int d = w->ndim - 2; d >= 0; d--) {
+    move_along(w, at, d, 1);
+    if (++index[d] < w->shape[d]) return;
+    move_along(w, at, d, -w->shape[d]);
+    index[d] = 0;
   }
-  for (int o = 0; o < w->nop; o++) p[o] = at[o];
-  w->f((size_t)n, p, w->fixed, w->c);
 }
 
 
@@ -168,30 +184,22 @@ static void run (const walk *w, char *const *at, int64_t n) {
 static void walk_range (void *arg, int64_t first, int64_t last) {
   const walk *w = arg;
   int64_t index[NEAP_MAXDIM], rest = first;
-  char *at[NX_MAXOPERANDS];
+  void *at[NX_MAXOPERANDS];
   int inner = w->ndim - 1;
   for (int o = 0; o < w->nop; o++) at[o] = w->data[o];
   for (int d = inner; d >= 0; d--) {
     index[d] = rest % w->shape[d];
     rest /= w->shape[d];
-    for (int o = 0; o < w->nop; o++) at[o] += index[d] * w->step[o][d];
+    move_along(w, at, d, index[d]);
   }
   while (first < last) {
     int64_t n = w->shape[inner] - index[inner];
-    int d;
     if (n > last - first) n = last - first;
     run(w, at, n);
     first += n;
-    for (int o = 0; o < w->nop; o++)
-      at[o] -= index[inner] * w->step[o][inner];
+    move_along(w, at, inner, -index[inner]);
     index[inner] = 0;
-    for (d = inner - 1; d >= 0; d--) {
-      for (int o = 0; o < w->nop; o++) at[o] += w->step[o][d];
-      if (++index[d] < w->shape[d]) break;
-      for (int o = 0; o < w->nop; o++)
-        at[o] -= w->shape[d] * w->step[o][d];
-      index[d] = 0;
-    }
+    next_run(w, index, at);
   }
 }
 

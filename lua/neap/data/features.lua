@@ -1,0 +1,152 @@
+--- Features: the columns of a table as the matrix that a network takes.
+
+local neap = require "neap"
+local fail = neap._fail
+local tables = require "neap.data.table"
+local transform = require "neap.data.transform"
+local nn = neap.nn
+
+local Features = nn.Module:extend "Features"
+
+-- {"income", Log{}, Standardize{}} -> names, transform
+local function read_entry(entry, i)
+  if type(entry) ~= "table" then
+    fail("Features: entry %d is %s, expected a column (or a list of " ..
+         "columns) and its transforms", i, type(entry))
+  end
+  local names = entry[1]
+  if type(names) == "string" then names = {names} end
+  if type(names) ~= "table" or type(names[1]) ~= "string" then
+    fail("Features: entry %d begins with %s, expected a column's name", i,
+         type(entry[1]))
+  end
+  local steps = {table.unpack(entry, 2)}
+  for k, step in ipairs(steps) do
+    if not nn.is_module(step) then
+      fail("Features: step %d of entry %d is %s, expected a transform", k, i,
+           type(step))
+    end
+  end
+  return names, steps
+end
+
+--- Features{{columns, transform, ...}, ...}: each entry names a column, or
+-- a list of columns, and what is done with it, step by step. `fit(table)`
+-- learns from a table, a call gives a float32 matrix: of a table, of a list
+-- of rows, or of one row {longitude = -122, ocean_proximity = "INLAND"}.
+--
+-- Words that a category did not have when it was fitted are an error,
+-- unless its OneHot says unknown = "zeros".
+function Features:init(entries)
+  self.entries, self.chains = {}, {}
+  local chains = {}
+  for i, entry in ipairs(entries) do
+    local names, steps = read_entry(entry, i)
+    self.entries[i] = {names = names,
+                       words = entry.words}      -- of a fitted one
+    chains[i] = transform.Chain(table.unpack(steps))
+  end
+  if #chains == 0 then fail("Features: expected entries") end
+  self.chains = chains
+end
+
+-- The numbers that words have in a table, as those they had in the fit.
+local function renumbered(name, ids, words, known)
+  local numbers, map, unknown = {}, {}, nil
+  for i, word in ipairs(known) do numbers[word] = i end
+  for i, word in ipairs(words) do
+    map[i] = numbers[word] or #known + 1
+    unknown = unknown or not numbers[word] and i or nil
+  end
+  if #map == 0 then return ids end
+  local out = neap.tensor(map, {dtype = "int64"}):index_select(1, ids)
+  if unknown then out = neap.where(out:gt(#known), 0, out) end
+  return out, unknown and ("'%s' of column %s"):format(words[unknown], name)
+end
+
+local function matrix_of(entry, t)
+  if #entry.names == 1 then
+    local name = entry.names[1]
+    local words = t:categories(name)
+    if entry.words and words then
+      return renumbered(name, t:column(name), words, entry.words)
+    end
+    return t:column(name), nil
+  end
+  return t:tensor(entry.names, {dtype = "float64"})
+end
+
+--- Learns from a table; returns the features.
+function Features:fit(t)
+  local arguments = {}
+  for i, entry in ipairs(self.entries) do
+    local name = entry.names[1]
+    local words = #entry.names == 1 and t:categories(name) or nil
+    entry.words = nil
+    self.chains[i]:fit(matrix_of(entry, t), words)
+    entry.words = words
+    arguments[i] = {entry.names, words = words,
+                    table.unpack(self.chains[i].steps:children())}
+  end
+  self._arguments = {n = 1, arguments}
+  return self
+end
+
+-- One row, or a list of rows, as a table with the words that were fitted.
+local function table_of(self, rows)
+  if rows[1] == nil then rows = {rows} end
+  local names, values, words = {}, {}, {}
+  for _, entry in ipairs(self.entries) do
+    for _, name in ipairs(entry.names) do
+      local column = {}
+      for i, row in ipairs(rows) do
+        local value = row[name]
+        if value == nil then
+          fail("Features: row %d has no '%s'", i, name)
+        end
+        column[i] = value
+      end
+      names[#names + 1] = name
+      values[#names], words[name] = column, nil
+      if type(column[1]) == "string" then
+        words[name] = {}
+        local numbers = {}
+        for i, word in ipairs(column) do
+          if not numbers[word] then
+            table.insert(words[name], word)
+            numbers[word] = #words[name]
+          end
+          column[i] = numbers[word]
+        end
+        values[#names] = neap.tensor(column, {dtype = "int64"})
+      else
+        values[#names] = neap.tensor(column, {dtype = "float64"})
+      end
+    end
+  end
+  return tables.new(names, values, words)
+end
+
+function Features:forward(t)
+  if getmetatable(t) ~= tables.Table then
+    if type(t) ~= "table" then
+      fail("Features: expected a table or rows, not %s",
+           neap.is_tensor(t) and "a tensor" or type(t))
+    end
+    t = table_of(self, t)
+  end
+  local parts = {}
+  for i, entry in ipairs(self.entries) do
+    local x, unknown = matrix_of(entry, t)
+    local chain = self.chains[i]
+    if unknown and not chain:ignores_unknown() then
+      fail("Features: %s was not there when it was fitted", unknown)
+    end
+    local y = chain(x)
+    parts[i] = (y.ndim == 1 and y:unsqueeze(2) or y):to("float32")
+  end
+  return neap.cat(parts, 2)
+end
+
+transform.Features = Features
+return Features

@@ -1,0 +1,273 @@
+--- Tables: named columns of one length, as a CSV file has them.
+--
+-- A column is a tensor of one dimension: float64, int64 or bool; or a
+-- category: int64 numbers from 1 into a list of words.
+
+local neap = require "neap"
+local fail = neap._fail
+local options = require "neap.options"
+
+local Table = {}
+
+-- The columns are kept under this key, so that no name can hide a method.
+local COLUMNS = {}
+
+local function shape_text(t) return table.concat(t.shape, "x") end
+
+-- A column as it is kept: {tensor =, words =, number = of each word}
+local function new_column(who, tensor, words)
+  if type(tensor) == "table" then tensor = neap.tensor(tensor) end
+  if not neap.is_tensor(tensor) or tensor.ndim ~= 1 then
+    fail("%s: a column is a list or a tensor of one dimension, not %s",
+         who, neap.is_tensor(tensor) and shape_text(tensor) or type(tensor))
+  end
+  local numbers
+  if words then
+    numbers = {}
+    for i, word in ipairs(words) do numbers[word] = i end
+  end
+  return {tensor = tensor, words = words, numbers = numbers}
+end
+
+local function make(names, columns)
+  local by_name = {}
+  for i, name in ipairs(names) do by_name[name] = columns[i] end
+  return setmetatable({[COLUMNS] = by_name, columns = names}, Table)
+end
+
+local function column_of(self, name, who)
+  if math.type(name) == "integer" then name = self.columns[name] or name end
+  local column = self[COLUMNS][name]
+  if column then return column, name end
+  local near = neap._nearest(table.concat(self.columns, " "),
+                             tostring(name))
+  fail("%s: there is no column '%s'; %s", who, tostring(name),
+       near and ("did you mean '%s'?"):format(near) or
+       "there is " .. table.concat(self.columns, ", "))
+end
+
+--- A table of columns in an order: `Table({"x", "y"}, {tensor, list})`;
+-- `words`, by name, makes a column of integers a category.
+local function new(names, values, words)
+  local columns = {}
+  for i, name in ipairs(names) do
+    columns[i] = new_column("Table", values[i], words and words[name])
+    if #columns[i].tensor ~= #columns[1].tensor then
+      fail("Table: column '%s' has %d values, '%s' has %d",
+           name, #columns[i].tensor, names[1], #columns[1].tensor)
+    end
+  end
+  return make({table.unpack(names)}, columns)
+end
+
+--- How many rows there are; also #t.
+function Table:size()
+  local first = self[COLUMNS][self.columns[1]]
+  return first and #first.tensor or 0
+end
+Table.__len = function(self) return Table.size(self) end
+
+--- A column as a tensor, by its name or its place. Of a category these are
+-- the numbers of words.
+function Table:column(name)
+  return (column_of(self, name, "column")).tensor
+end
+
+--- The words of a category in the order of their numbers, or nil.
+function Table:categories(name)
+  return (column_of(self, name, "categories")).words
+end
+
+local function value_at(column, i)
+  local value = column.tensor[i]
+  if column.words then return column.words[value] end
+  return value
+end
+
+--- The i-th row, as a table of values by name; t[i] is the same.
+function Table:row(i)
+  local row = {}
+  for _, name in ipairs(self.columns) do
+    row[name] = value_at(self[COLUMNS][name], i)
+  end
+  return row
+end
+
+Table.__index = function(self, key)
+  if math.type(key) == "integer" then return Table.row(self, key) end
+  return Table[key]
+end
+
+--- Iterates over the rows.
+function Table:rows()
+  local i, n = 0, self:size()
+  return function()
+    if i < n then
+      i = i + 1
+      return self:row(i)
+    end
+  end
+end
+
+-- A table with every tensor replaced by f(tensor).
+local function each(self, names, f)
+  local columns = {}
+  for i, name in ipairs(names) do
+    local column = self[COLUMNS][name]
+    columns[i] = {tensor = f(column.tensor), words = column.words,
+                  numbers = column.numbers}
+  end
+  return make({table.unpack(names)}, columns)
+end
+
+--- Rows at the positions of an int64 tensor, or where a mask is true.
+function Table:take(ids)
+  return each(self, self.columns, function(t) return t[ids] end)
+end
+Table.batch = Table.take
+
+--- The rows for which f(row) is true.
+function Table:filter(f)
+  local keep = {}
+  for i = 1, self:size() do
+    if f(self:row(i)) then keep[#keep + 1] = i end
+  end
+  return self:take(neap.tensor(keep, {dtype = "int64"}))
+end
+
+--- The first n rows (5).
+function Table:head(n)
+  n = math.min(n or 5, self:size())
+  return each(self, self.columns, function(t) return t[{{1, n}}] end)
+end
+
+--- Only these columns, in this order.
+function Table:select(names)
+  local found = {}
+  for i, name in ipairs(names) do
+    local _, real = column_of(self, name, "select")
+    found[i] = real
+  end
+  return each(self, found, function(t) return t end)
+end
+
+--- All columns but these.
+function Table:without(names)
+  local out, left = {}, {}
+  for _, name in ipairs(type(names) == "table" and names or {names}) do
+    local _, real = column_of(self, name, "without")
+    out[real] = true
+  end
+  for _, name in ipairs(self.columns) do
+    if not out[name] then left[#left + 1] = name end
+  end
+  return each(self, left, function(t) return t end)
+end
+
+--- A table with a column more, or another one in the place of an old one.
+-- `words` makes it a category.
+function Table:with(name, values, words)
+  local column = new_column("with", values, words)
+  if #self.columns > 0 and #column.tensor ~= self:size() then
+    fail("with: %d values for a table of %d rows", #column.tensor, self:size())
+  end
+  local names, columns = {table.unpack(self.columns)}, {}
+  if not self[COLUMNS][name] then names[#names + 1] = name end
+  for i, each_name in ipairs(names) do
+    columns[i] = each_name == name and column or self[COLUMNS][each_name]
+  end
+  return make(names, columns)
+end
+
+--- Columns side by side: a matrix of rows x names, or a vector for one name
+-- alone. Numbers are float32 unless told; a category gives its numbers.
+function Table:tensor(names, given)
+  local o = options.read("tensor", given,
+                         {{"dtype", "string", default = "float32"}})
+  if type(names) == "string" then
+    return (column_of(self, names, "tensor")).tensor:to(o.dtype)
+  end
+  local parts = {}
+  for i, name in ipairs(names or self.columns) do
+    parts[i] = (column_of(self, name, "tensor")).tensor:to(o.dtype)
+  end
+  return neap.stack(parts, 2)
+end
+
+local function number_text(x)
+  if math.type(x) == "integer" then return tostring(x) end
+  return ("%.6g"):format(x)
+end
+
+local function value_text(value)
+  if type(value) == "number" then return number_text(value) end
+  return tostring(value)
+end
+
+-- Lines of cells, each column as wide as it must be, numbers to the right.
+local function aligned(rows)
+  local width, left, lines = {}, {}, {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do
+      width[i] = math.max(width[i] or 0, utf8.len(cell) or #cell)
+      left[i] = left[i] or not (tonumber(cell) or _ == 1)
+    end
+  end
+  for k, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do
+      local pad = (" "):rep(width[i] - (utf8.len(cell) or #cell))
+      cells[i] = left[i] and cell .. pad or pad .. cell
+    end
+    lines[k] = (table.concat(cells, "  "):gsub("%s+$", ""))
+  end
+  return table.concat(lines, "\n")
+end
+
+local function preview(self, shown)
+  local rows = {{table.unpack(self.columns)}}
+  for i = 1, shown do
+    local cells = {}
+    for k, name in ipairs(self.columns) do
+      cells[k] = value_text(value_at(self[COLUMNS][name], i))
+    end
+    rows[#rows + 1] = cells
+  end
+  return aligned(rows)
+end
+
+Table.__tostring = function(self)
+  local n = self:size()
+  local shown = math.min(n, 6)
+  return ("%s\n[%s%d rows x %d columns]"):format(
+    preview(self, shown), shown < n and "... " or "", n, #self.columns)
+end
+
+local function statistics(column)
+  local t = column.tensor
+  if column.words then
+    return {"category", ("%d words"):format(#column.words), "", "", "", ""}
+  end
+  local x = t:to("float64")
+  local good = x[x:isnan():bitwise_not()]
+  local missing = #x - #good
+  local function put(v) return ("%.6g"):format(v:item()) end
+  if #good == 0 then
+    return {t.dtype, tostring(missing), "", "", "", ""}
+  end
+  return {t.dtype, tostring(missing), put(good:mean()),
+          #good > 1 and put(good:std()) or "", put(good:min()),
+          put(good:max())}
+end
+
+--- A text of what each column holds: type, how many values are missing
+-- (NaN), mean, standard deviation, least and largest value.
+function Table:describe()
+  local rows = {{"column", "type", "missing", "mean", "std", "min", "max"}}
+  for i, name in ipairs(self.columns) do
+    rows[i + 1] = {name, table.unpack(statistics(self[COLUMNS][name]))}
+  end
+  return aligned(rows)
+end
+
+return {new = new, Table = Table, aligned = aligned}

@@ -1,0 +1,374 @@
+--- Trainer: a thin loop over public parts. What it does by hand:
+--
+--     for epoch = 1, epochs do
+--       model:train()
+--       for x, y in loader:batches() do
+--         local scope <close> = neap.scope()
+--         local prediction = model(x)
+--         local loss = loss_of(prediction, y)
+--         optimizer:zero_grad()
+--         loss:backward()
+--         nn.utils.clip_grad_norm_(model:parameters(), 1.0)
+--         optimizer:step()
+--       end
+--       model:eval()
+--       neap.no_grad(function() ... measure on the validation set ... end)
+--     end
+
+local neap = require "neap"
+local fail = neap._fail
+local options = require "neap.options"
+local metrics = require "neap.metrics"
+local progress = require "neap.progress"
+local data = require "neap.data"
+local tables = require "neap.data.table"
+
+local Trainer = {}
+Trainer.__index = Trainer
+
+local declared = {
+  {"model", "table|function", required = true},
+  {"loss", "table|function"}, {"optimizer", "table"},
+  {"metrics", "table", default = {}},
+  {"step", "function"}, {"clip_norm", "number", least = 0},
+  {"clip_value", "number", least = 0},
+  {"accumulate", "integer", default = 1, least = 1},
+  {"nan", "string", default = "error", choices = {"error", "skip",
+                                                  "ignore"}}
+}
+
+-- Metrics of a list, or by name, as a list in a fixed order.
+local function read_metrics(given)
+  local list, names = {}, {}
+  for _, metric in ipairs(given) do list[#list + 1] = metrics.get(metric) end
+  for name in pairs(given) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local metric = metrics.get(given[name], name)
+    metric.name = name
+    list[#list + 1] = metric
+  end
+  return list
+end
+
+--- neap.Trainer{model =, loss =, optimizer =, ...}
+--
+-- Options: metrics, a list of names ("accuracy", "mae", "rmse", "r2"),
+-- metrics and functions, or such by name; clip_norm, clip_value: of the
+-- gradients before a step; accumulate (1): batches to a step; nan: what
+-- follows when a loss is not finite: "error" (default) stops and names the
+-- step and the layer, "skip" leaves the batch out, "ignore" goes on; step:
+-- a function(model, ...batch) that returns loss, prediction and target,
+-- instead of loss(model(x), y).
+local function new(given)
+  local self = options.read("Trainer", given, declared)
+  if not self.step and not self.loss then
+    fail("Trainer: expected a loss (or a step function)")
+  end
+  self.metrics = read_metrics(self.metrics)
+  self.steps, self.epoch, self.history = 0, 0, nil
+  return setmetatable(self, Trainer)
+end
+
+--- History: one row for each epoch, with its numbers by name.
+local History = {}
+History.__index = History
+
+--- The values of one name, from the first epoch on.
+function History:column(name)
+  local values = {}
+  for i, row in ipairs(self) do values[i] = row[name] end
+  return values
+end
+
+-- Names whose values are numbers: others have no place in a line.
+local function shown(names, row)
+  local list = {}
+  for _, name in ipairs(names) do
+    if type(row[name]) == "number" then list[#list + 1] = name end
+  end
+  return list
+end
+
+History.__tostring = function(self)
+  if not self[1] then return "(no epochs)" end
+  local names = shown(self.names, self[1])
+  local rows = {names}
+  for _, row in ipairs(self) do
+    local cells = {}
+    for i, name in ipairs(names) do cells[i] = metrics.text(row[name]) end
+    rows[#rows + 1] = cells
+  end
+  return tables.aligned(rows)
+end
+
+-- A loader as it is; a dataset in batches.
+local function loader_of(who, given, batch_size, shuffle)
+  if type(given) == "table" and type(given.batches) == "function" then
+    return given
+  end
+  data.check(who, given)
+  return data.DataLoader(given, {batch_size = batch_size,
+                                 shuffle = shuffle})
+end
+
+-- Loss, prediction and target of a batch.
+local function compute(self, ...)
+  if self.step then return self.step(self.model, ...) end
+  local x, y = ...
+  if y == nil then
+    fail("Trainer: a batch has %d value(s), expected x and y (or set step)",
+         select("#", ...))
+  end
+  local prediction = self.model(x)
+  return self.loss(prediction, y), prediction, y
+end
+
+local function is_finite(x) return x - x == 0 end
+
+-- Names of parameters, and the batch, where numbers are not finite.
+local function who_is_not_finite(self, batch)
+  for i = 1, batch.n do
+    local t = batch[i]
+    if neap.is_tensor(t) and t:is_floating_point() and
+       not t:isfinite():all():item() then
+      return ("value %d of the batch already holds NaN or inf"):format(i)
+    end
+  end
+  if not neap.nn.is_module(self.model) then return end
+  for name, p in self.model:named_parameters() do
+    if not p:isfinite():all():item() then
+      return ("the parameter %s holds NaN or inf since an earlier step " ..
+              "(a smaller lr, or clip_norm, may help)"):format(name)
+    end
+  end
+end
+
+-- Where a loss that is not finite comes from: a sentence.
+local function diagnose(self, batch)
+  local known = who_is_not_finite(self, batch)
+  if known then return known end
+  local ok, why = pcall(neap.no_grad, function()
+    local _ <close> = neap._finite_layers()
+    compute(self, table.unpack(batch, 1, batch.n))
+  end)
+  if not ok then return (tostring(why):gsub("^[^%s:]+:%d+: ", "")) end
+  ok, why = pcall(neap.detect_anomaly, function()
+    local loss = compute(self, table.unpack(batch, 1, batch.n))
+    loss:backward()
+  end)
+  if not ok then return tostring(why) end
+  return "the outputs of all layers are finite: it arises in the loss"
+end
+
+local function refuse(self, value, batch)
+  fail("Trainer: the loss is %s at step %d (epoch %d): %s",
+       value ~= value and "NaN" or value, self.steps + 1, self.epoch, diagnose(self, batch))
+end
+
+local function clip(self)
+  local parameters = {}
+  for _, group in ipairs(self.optimizer.param_groups) do
+    table.move(group.params, 1, #group.params, #parameters + 1, parameters)
+  end
+  if self.clip_value then
+    neap.nn.utils.clip_grad_value_(parameters, self.clip_value)
+  end
+  if self.clip_norm then
+    neap.nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+  end
+end
+
+-- How many samples a batch has.
+local function count(target)
+  return neap.is_tensor(target) and target.ndim > 0 and #target or 1
+end
+
+-- One batch: gives its loss, prediction and target, or nil if it was left
+-- out. Gradients are those of the mean over the batches of a step. What a
+-- step makes ends with its scope, but for the results.
+local function learn(self, number, ...)
+  local loss, prediction, target = compute(self, ...)
+  local value = loss:item()
+  if not is_finite(value) and self.nan ~= "ignore" then
+    if self.nan == "error" then refuse(self, value, table.pack(...)) end
+    return nil
+  end
+  if number % self.accumulate == 0 then self.optimizer:zero_grad() end
+  if self.accumulate > 1 then loss = loss / self.accumulate end
+  loss:backward()
+  if (number + 1) % self.accumulate == 0 then
+    clip(self)
+    self.optimizer:step()
+    self.steps = self.steps + 1
+  end
+  return value, prediction:detach(), target
+end
+
+local function measure(self, prediction, target)
+  for _, metric in ipairs(self.metrics) do
+    metric:update(prediction, target)
+  end
+end
+
+-- Calls a function of all callbacks that have it.
+local function tell(self, event, ...)
+  for _, callback in ipairs(self.callbacks or {}) do
+    if callback[event] then callback[event](callback, self, ...) end
+  end
+end
+
+local function results(self, total, seen, prefix, row)
+  row[prefix .. "loss"] = total / seen
+  for _, metric in ipairs(self.metrics) do
+    row[prefix .. metric.name] = metric:value()
+  end
+  return row
+end
+
+local function summary(names, row)
+  local parts = {}
+  for _, name in ipairs(shown(names, row)) do
+    if name ~= "epoch" and name ~= "seconds" then
+      parts[#parts + 1] = ("%s %s"):format(name, metrics.text(row[name]))
+    end
+  end
+  return table.concat(parts, "  ")
+end
+
+local function set_mode(self, training)
+  if neap.nn.is_module(self.model) then self.model:train(training) end
+end
+
+local function train_epoch(self, loader, epochs)
+  local total, seen, number, done = 0, 0, 0, 0
+  local bar = self.progress and progress.bar{
+    title = ("epoch %d/%d"):format(self.epoch, epochs),
+    total = loader:samples(), unit = "samples"}
+  set_mode(self, true)
+  for _, metric in ipairs(self.metrics) do metric:reset() end
+  local iterate = loader:batches()
+  local batch = table.pack(iterate())
+  while batch[1] ~= nil and not self.stopped do
+    local value, prediction, target = neap.scope(function()
+      return learn(self, number, table.unpack(batch, 1, batch.n))
+    end)
+    local n = count(batch[1])
+    if value then
+      measure(self, prediction, target)
+      total, seen, number = total + value * n, seen + n, number + 1
+    end
+    done = done + n
+    if bar then
+      bar:update(done, ("loss %s"):format(metrics.text(total / seen)))
+    end
+    tell(self, "on_batch_end", value)
+    batch = table.pack(iterate())
+  end
+  if seen == 0 then fail("Trainer: there was no batch to learn from") end
+  return results(self, total, seen, "", {epoch = self.epoch}), bar
+end
+
+local fit_options = {
+  {"epochs", "integer", default = 1, least = 0}, {"validation", "table"},
+  {"callbacks", "table", default = {}},
+  {"batch_size", "integer", default = 32, least = 1},
+  {"progress", "boolean", default = true}
+}
+
+local function column_names(self, validation)
+  local names = {"epoch", "loss"}
+  for _, metric in ipairs(self.metrics) do names[#names + 1] = metric.name end
+  if validation then
+    for i = 2, #names do names[#names + 1] = "val_" .. names[i] end
+  end
+  names[#names + 1] = "seconds"
+  return names
+end
+
+--- Trains for a number of epochs. `train` is a DataLoader, or a dataset
+-- (taken in shuffled batches of batch_size, 32).
+--
+-- Options: epochs (1), validation (a loader or dataset that is measured
+-- after each), callbacks (tables with on_fit_begin, on_epoch_begin,
+-- on_batch_end, on_epoch_end, on_fit_end, called with the trainer; the last
+-- two also with the row of the history), batch_size, progress (true).
+-- @return the history: rows with epoch, loss, metrics, val_..., seconds
+function Trainer:fit(train, given)
+  local o = options.read("fit", given, fit_options)
+  if not self.optimizer then fail("fit: the Trainer has no optimizer") end
+  local loader = loader_of("fit", train, o.batch_size, true)
+  local validation = o.validation and
+    loader_of("fit", o.validation, o.batch_size, false)
+  self.callbacks, self.progress, self.stopped = o.callbacks, o.progress,
+                                                false
+  self.history = self.history or setmetatable({}, History)
+  self.history.names = column_names(self, validation)
+  tell(self, "on_fit_begin")
+  local last = self.epoch + o.epochs
+  while self.epoch < last and not self.stopped do
+    local start = neap.clock()
+    self.epoch = self.epoch + 1
+    tell(self, "on_epoch_begin")
+    local row, bar = train_epoch(self, loader, last)
+    if validation then
+      for name, value in pairs(self:evaluate(validation)) do
+        row["val_" .. name] = value
+      end
+    end
+    row.seconds = neap.clock() - start
+    table.insert(self.history, row)
+    if bar then bar:finish(summary(self.history.names, row)) end
+    tell(self, "on_epoch_end", row)
+  end
+  tell(self, "on_fit_end", self.history[#self.history])
+  set_mode(self, false)
+  return self.history
+end
+
+--- Ends the training after this batch (for callbacks).
+function Trainer:stop() self.stopped = true end
+
+--- Loss and metrics of a loader or dataset, without learning: {loss =,
+-- accuracy =, ...}.
+function Trainer:evaluate(given, o)
+  o = options.read("evaluate", o, {
+    {"batch_size", "integer", default = 256, least = 1}})
+  local loader = loader_of("evaluate", given, o.batch_size, false)
+  local training = neap.nn.is_module(self.model) and self.model.training
+  local total, seen = 0, 0
+  set_mode(self, false)
+  for _, metric in ipairs(self.metrics) do metric:reset() end
+  neap.no_grad(function()
+    for x, y, z in loader:batches() do
+      local loss, prediction, target = neap.scope(function()
+        return compute(self, x, y, z)
+      end)
+      total, seen = total + loss:item() * count(x), seen + count(x)
+      measure(self, prediction, target)
+    end
+  end)
+  if training then set_mode(self, true) end
+  if seen == 0 then fail("evaluate: there was no batch") end
+  return results(self, total, seen, "", {})
+end
+
+--- What the model says to the first value of every sample, in one tensor.
+-- `given` is a loader, a dataset or a tensor of samples.
+function Trainer:predict(given, o)
+  o = options.read("predict", o, {
+    {"batch_size", "integer", default = 256, least = 1}})
+  if neap.is_tensor(given) then given = data.TensorDataset(given) end
+  local loader = loader_of("predict", given, o.batch_size, false)
+  local training, parts = self.model.training, {}
+  set_mode(self, false)
+  neap.no_grad(function()
+    for x in loader:batches() do parts[#parts + 1] = self.model(x) end
+  end)
+  if training then set_mode(self, true) end
+  return neap.cat(parts, 1)
+end
+
+return new
