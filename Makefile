@@ -18,6 +18,10 @@ LIBDIR  = $(PREFIX)/lib/lua/5.4
 BINDIR  = $(PREFIX)/bin
 GOLDEN  = ../shared/golden
 FAMILIES =
+TARGET  = csv
+TARGETS = $(patsubst spec/fuzz/%.c,%,$(filter-out %/fuzz.c,\
+          $(wildcard spec/fuzz/*.c)))
+SECONDS = 60
 BENCH   = mlp mlp_tiny elementwise rows matmul_small op_overhead startup
 B       = build
 
@@ -50,7 +54,7 @@ CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all deps demo test specs-of-program golden bench lint install clean lib rock rock-install print-libs
+.PHONY: all deps demo test specs-of-program fuzz fuzzer replay golden bench lint install clean lib rock rock-install print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
@@ -117,6 +121,26 @@ test: deps
 specs-of-program: $(B)/neap
 	@NEAP_ONLY_PROGRAM=1 ASAN_OPTIONS=detect_leaks=1 \
 	 sh spec/support/run.sh $(B) $(LUA)
+
+# Hostile input for a reader, with clang's fuzzer under its sanitizers; what
+# it finds to be new goes to the corpus, which 'replay' runs.
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang B=build/fuzz BLAS=none \
+	  SAN=address,undefined OPT="-O1 -fsanitize=fuzzer-no-link" fuzzer
+	@mkdir -p build/corpus/$(TARGET)
+	build/fuzz/fuzz_$(TARGET) -max_total_time=$(SECONDS) -max_len=4096 \
+	  -print_final_stats=1 -artifact_prefix=build/ build/corpus/$(TARGET) spec/fuzz/corpus/$(TARGET)
+
+fuzzer: $(CORE_O)
+	$(CC) $(FLAGS) -I. -fsanitize=fuzzer -o $(B)/fuzz_$(TARGET) \
+	  spec/fuzz/fuzz.c spec/fuzz/$(TARGET).c $^ $(LIBS)
+
+replay: $(foreach t,$(TARGETS),$(B)/replay_$(t))
+	@for t in $(TARGETS); do \
+	  echo "$$t: $$($(B)/replay_$$t spec/fuzz/corpus/$$t/*)" || exit 1; done
+
+$(B)/replay_%: spec/fuzz/%.c spec/fuzz/fuzz.c $(CORE_O)
+	$(CC) $(FLAGS) -I. -DREPLAY -o $@ $^ $(LIBS)
 
 golden: all
 	$(B)/neap spec/reference/golden.lua $(GOLDEN) $(FAMILIES)

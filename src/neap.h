@@ -84,7 +84,8 @@ typedef struct neap_rt neap_rt;
 /* Where work is done and errors are kept: one thread at a time. */
 typedef struct neap_ctx neap_ctx;
 
-/* A counted, strided, typed array. */
+/* A counted, strided, typed array. Its count belongs to its context's
+   thread; views of one storage may live in several. */
 typedef struct neap_tensor neap_tensor;
 
 

@@ -146,6 +146,11 @@ local function who_is_not_finite(self, batch)
   end
 end
 
+-- A message without the line in front of it.
+local function without_place(why)
+  return (tostring(why):gsub("^[^%s:]+:%d+: ", ""))
+end
+
 -- Where a loss that is not finite comes from: a sentence.
 local function diagnose(self, batch)
   local known = who_is_not_finite(self, batch)
@@ -154,18 +159,19 @@ local function diagnose(self, batch)
     local _ <close> = neap._finite_layers()
     compute(self, table.unpack(batch, 1, batch.n))
   end)
-  if not ok then return (tostring(why):gsub("^[^%s:]+:%d+: ", "")) end
+  if not ok then return without_place(why) end
   ok, why = pcall(neap.detect_anomaly, function()
     local loss = compute(self, table.unpack(batch, 1, batch.n))
     loss:backward()
   end)
-  if not ok then return tostring(why) end
+  if not ok then return without_place(why) end
   return "the outputs of all layers are finite: it arises in the loss"
 end
 
 local function refuse(self, value, batch)
   fail("Trainer: the loss is %s at step %d (epoch %d): %s",
-       value ~= value and "NaN" or value, self.steps + 1, self.epoch, diagnose(self, batch))
+       value ~= value and "NaN" or value, self.steps + 1, self.epoch,
+       diagnose(self, batch))
 end
 
 local function clip(self)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,12 @@ double nx_strtod (const char *text, char **end) {
   uselocale(old);
   freelocale(c);
   return x;
+}
+
+
+double nx_log_gamma (double x) {
+  int sign;
+  return lgamma_r(x, &sign);
 }
 
 

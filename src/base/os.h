@@ -13,6 +13,9 @@ void nx_os_free (void *block);
 /* strtod with a decimal point, whatever the locale */
 double nx_strtod (const char *text, char **end);
 
+/* log |gamma(x)|, without the C library's global sign */
+double nx_log_gamma (double x);
+
 uint64_t nx_clock_ns (void);                    /* monotonic */
 int nx_processors (void);                       /* that we may use */
 long nx_process_id (void);

@@ -183,20 +183,35 @@ static int is_word (const nx_csv_cell *c, const char *word) {
   return word[c->n] == '\0';
 }
 
-/* one of the words for nothing, which blanks part */
+/* the next of words that blanks part; n 0: none is left */
+static const char *next_word (const char *w, size_t *n) {
+  w += *n;
+  w += strspn(w, " ");
+  *n = strcspn(w, " ");
+  return w;
+}
+
 static int is_missing (const nx_csv *v, const nx_csv_cell *c) {
-  for (const char *w = v->o.missing; w && *w; ) {
-    size_t n = strcspn(w, " ");
+  size_t n = 0;
+  for (const char *w = v->o.missing; w = next_word(w, &n), n > 0; )
     if (n == c->n && memcmp(w, c->s, n) == 0) return 1;
-    w += n + (w[n] == ' ');
-  }
+  return 0;
+}
+
+static int number_among (const char *words, char point) {
+  size_t n = 0;
+  int64_t i;
+  double x;
+  for (const char *w = words; w = next_word(w, &n), n > 0; )
+    if (nx_number(w, n, point, &i, &x) != NX_NO_NUMBER && x == x) return 1;
   return 0;
 }
 
 
 nx_csv_kind nx_csv_classify (const nx_csv *v, const nx_csv_cell *c,
                              int64_t *i, double *x) {
-  if (c->n == 0) return NX_CSV_EMPTY;
+  if (c->n == 0 || (v->marked_numbers && is_missing(v, c)))
+    return NX_CSV_EMPTY;
   switch (nx_number(c->s, c->n, v->o.point, i, x)) {
     case NX_INTEGER: return NX_CSV_INTEGER;
     case NX_REAL: if (*x == *x || !is_missing(v, c)) return NX_CSV_REAL;
@@ -388,6 +403,7 @@ int nx_csv_open (nx_csv *v, nx_source *s, const nx_csv_options *o) {
   v->p = (const char *)v->source.p;
   v->end = (const char *)v->source.end;
   v->line = 1;
+  v->marked_numbers = number_among(o->missing, o->point);
   if (nx_left(&v->source) == 0) return fail_at(v, 1, "the file is empty");
   if (check_encoding(v)) return nx_status(v->source.C);
   for (int64_t i = 0; i < v->o.skip && v->p < v->end; i++) {

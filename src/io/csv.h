@@ -63,6 +63,7 @@ typedef struct nx_csv {
   size_t ncells, cell_room;
   nx_csv_column *columns;
   size_t ncolumns;
+  int marked_numbers;          /* a number is among the words for nothing */
   const char *first;           /* the first record of data */
   int64_t first_line, records;
 } nx_csv;

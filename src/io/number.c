@@ -162,7 +162,7 @@ nx_number_kind nx_number (const char *s, size_t n, char point, int64_t *i,
   if (whole && d.exponent == 0 &&
       d.value <= (uint64_t)INT64_MAX + (unsigned)negative) {
     *i = negative ? (int64_t)(0 - d.value) : (int64_t)d.value;
-    *x = (double)*i;
+    *x = negative ? -(double)d.value : (double)d.value;    /* -0 too */
     return NX_INTEGER;
   }
   if (!d.lost && (nearest(&d, x) || nearest_extended(&d, x)))

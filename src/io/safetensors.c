@@ -177,15 +177,12 @@ static int read_table (nx_safe *s, const char *what, const nx_json *root,
 }
 
 
-int nx_safe_open_bytes (nx_ctx *C, nx_safe *s, const char *what,
-                        const void *bytes, size_t size) {
+static int open_table (nx_safe *s, const char *what, const void *bytes,
+                       size_t size) {
+  nx_ctx *C = s->C;
   const unsigned char *p = bytes;
   uint64_t length = 0;
   nx_json *root;
-  if (s->C == NULL) {
-    memset(s, 0, sizeof(*s));
-    s->C = C;
-  }
   if (size < 8)
     return nx_fail(C, NEAP_EFORMAT, "%s: %zu bytes are too few for a "
                    "safetensors file", what, size);
@@ -202,12 +199,20 @@ int nx_safe_open_bytes (nx_ctx *C, nx_safe *s, const char *what,
 }
 
 
+int nx_safe_open_bytes (nx_ctx *C, nx_safe *s, const char *what,
+                        const void *bytes, size_t size) {
+  memset(s, 0, sizeof(*s));
+  s->C = C;
+  return open_table(s, what, bytes, size);
+}
+
+
 int nx_safe_open (nx_ctx *C, nx_safe *s, const char *path) {
   memset(s, 0, sizeof(*s));
   s->C = C;
   s->file = nx_read_file(C, path, &s->file_size);
   if (s->file == NULL) return nx_status(C);
-  return nx_safe_open_bytes(C, s, path, s->file, s->file_size);
+  return open_table(s, path, s->file, s->file_size);
 }
 
 

@@ -124,6 +124,7 @@ static int n_save_npy (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   nx_npy_save(S->C, path, nl_checktensor(L, S, 2));
   nl_check(L, S);
+  nx_pop(S->C, S->mark, NULL);
   return 0;
 }
 
@@ -139,6 +140,7 @@ static void push_entry (lua_State *L, nl_state *S, nx_zip *z, size_t i,
   const char *file = z->entries[i].name, *what;
   size_t n = z->entries[i].length;
   nx_source *s;
+  nx_tensor *t;
   nl_tensor *h;
   if (n > 4 && strcmp(file + n - 4, ".npy") == 0) n -= 4;
   lua_pushlstring(L, file, n);
@@ -147,8 +149,9 @@ static void push_entry (lua_State *L, nl_state *S, nx_zip *z, size_t i,
   h = nl_newhandle(L, S);
   nx_zip_get(z, i, what, s);
   nl_check(L, S);
-  nl_fill(S, h, nx_npy_read(s));
+  t = nx_npy_read(s);
   nl_check(L, S);
+  nl_fill(S, h, t);
   nx_pop(S->C, mark, NULL);
   nl_scope_add(S, h);
   lua_replace(L, -3);

@@ -83,10 +83,10 @@ static void where (lua_State *L) {
 }
 
 int nl_raise (lua_State *L, nl_state *S) {
+  nx_pop(S->C, S->mark, NULL);         /* first: what follows may collect */
   where(L);
   lua_pushstring(L, neap_message(S->C));
   neap_clear(S->C);
-  nx_pop(S->C, S->mark, NULL);
   lua_concat(L, 2);
   return lua_error(L);
 }

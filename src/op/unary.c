@@ -3,6 +3,7 @@
 ** computed as float32, except where the result is whole too.
 */
 #include <math.h>
+#include "base/os.h"
 #include "op/unary.h"
 
 
@@ -228,7 +229,7 @@ static double digamma (double x) {
               (1.0 / 240 - z * (1.0 / 132 - z * 691.0 / 32760)))));
 }
 
-FORMULA(lgamma, lgamma(x))
+FORMULA(lgamma, nx_log_gamma(x))
 FUNCTION(lgamma, real, "x", "Logarithm of |gamma(x)|.",
          nx_mul(C, g, nx_digamma(C, x)))
 FORMULA(digamma, digamma(x))

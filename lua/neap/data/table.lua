@@ -196,7 +196,13 @@ end
 
 local function number_text(x)
   if math.type(x) == "integer" then return tostring(x) end
-  return ("%.6g"):format(x)
+  return x ~= x and "nan" or ("%.6g"):format(x)
+end
+
+-- A cell that stands to the right.
+local function is_numeric(cell)
+  return tonumber(cell) or cell == "" or cell == "nan" or
+         cell:find "^%-?inf$"
 end
 
 local function value_text(value)
@@ -207,10 +213,10 @@ end
 -- Lines of cells, each column as wide as it must be, numbers to the right.
 local function aligned(rows)
   local width, left, lines = {}, {}, {}
-  for _, row in ipairs(rows) do
+  for k, row in ipairs(rows) do
     for i, cell in ipairs(row) do
       width[i] = math.max(width[i] or 0, utf8.len(cell) or #cell)
-      left[i] = left[i] or not (tonumber(cell) or _ == 1)
+      left[i] = left[i] or k > 1 and not is_numeric(cell)
     end
   end
   for k, row in ipairs(rows) do

@@ -64,7 +64,9 @@ function Transform:fit(x)
   if self.learned then
     local values = self:learn(columns_of(x))
     local given = {}
-    for key, value in pairs(self.options) do given[key] = value end
+    for key, value in pairs(self.options) do
+      if math.abs(tonumber(value) or 0) < math.huge then given[key] = value end
+    end
     given.vector = x.ndim <= 1
     given.columns = given.vector and 1 or x:size(-1)
     self.options, self._arguments = given, {n = 1, given}

@@ -1,0 +1,179 @@
+local neap = require "neap"
+local check = require "spec.support.check"
+local data = require "neap.data"
+local nn = neap.nn
+local message = check.message
+
+local function f64(t) return neap.tensor(t, {dtype = "float64"}) end
+
+-- A transform after a way through a file.
+local function reloaded(t)
+  local path = os.tmpname()
+  t:save(path)
+  local again = nn.load(path)
+  os.remove(path)
+  return again
+end
+
+describe("a transform", function()
+
+  local x = f64{{1, 10, 5}, {2, 30, 5}, {6, 20, 5}}
+
+  it("standardizes by the moments of the training data", function()
+    local s = data.Standardize():fit(x)
+    local y = s(x)
+    check.near(f64{0, 0, 0}, y:mean(1), 1e-12, 1e-12)
+    check.near(f64{1, 1}, y:std(1, {correction = 0})[{{1, 2}}], 1e-12, 1e-12)
+    assert.same({0, 0, 0}, y:select(2, 3):totable())   -- no spread
+    check.near(x, s:inverse(y), 1e-12, 1e-12)
+    check.near(y, reloaded(s)(x), 0, 0)
+    assert.equal("float32", s(x:to("float32")).dtype)
+    assert.equal("float32", s(x:to("int64")).dtype)
+  end)
+
+  it("scales between two ends", function()
+    local s = data.MinMax{low = -1, high = 3}:fit(x)
+    assert.same({-1, 3}, {s(x):amin(1)[1], s(x):amax(1)[2]})
+    check.near(x, s:inverse(s(x)), 1e-12, 1e-12)
+    check.near(s(x), reloaded(s)(x), 0, 0)
+  end)
+
+  it("takes logarithms, where there are any", function()
+    local l = data.Log{shift = 1}:fit(x)
+    check.near((x + 1):log(), l(x), 1e-12, 1e-12)
+    check.near(x, l:inverse(l(x)), 1e-12, 1e-12)
+    assert.matches("the least x %+ shift is %-2, and only positive",
+                   message(l.fit, l, f64{{-3}}))
+  end)
+
+  it("clips at numbers or at shares of the training data", function()
+    local c = data.Clip{low = 2, high = 20}:fit(x)
+    assert.same({{2, 10, 5}, {2, 20, 5}, {6, 20, 5}}, c(x):totable())
+    c = data.Clip{quantiles = {0, 0.5}}:fit(x)
+    assert.same({2, 20, 5}, c(x)[3]:totable())
+    check.near(c(x), reloaded(c)(x), 0, 0)
+    assert.same({7}, c:inverse(f64{7}):totable())
+  end)
+
+  it("fills gaps", function()
+    local gaps = f64{{1, 0/0}, {0/0, 4}, {3, 8}}
+    for with, filled in pairs{mean = {2, 6}, [7] = {7, 7}} do
+      local i = data.Impute{with = with}:fit(gaps)
+      assert.same({{1, filled[2]}, {filled[1], 4}, {3, 8}},
+                  i(gaps):totable())
+      check.near(i(gaps), reloaded(i)(gaps), 0, 0)
+    end
+    local i = data.Impute{with = "median"}:fit(f64{{1}, {2}, {9}, {0/0}})
+    assert.equal(2, i(f64{{0/0}}):item())
+    assert.matches("column 1 has no value at all",
+                   message(i.fit, i, f64{{0/0}}))
+    assert.matches('with is "mode", expected one of mean, median',
+                   message(data.Impute, {with = "mode"}))
+  end)
+
+  it("makes rows with a single one", function()
+    local o = data.OneHot():fit(check.ids{1, 3})
+    assert.same({{0, 0, 1}, {1, 0, 0}}, o(check.ids{3, 1}):totable())
+    assert.same({3, 1}, o:inverse(o(check.ids{3, 1})):totable())
+    assert.matches("x has 4, and there are classes 1 to 3",
+                   message(o, check.ids{4}))
+    assert.matches("x has 0", message(o, check.ids{0}))
+    o = data.OneHot{classes = 2, unknown = "zeros"}
+    assert.same({{0, 0}, {0, 1}}, o(check.ids{5, 2}):totable())
+    assert.same({{0, 1}}, reloaded(o)(check.ids{2}):totable())
+  end)
+
+  it("takes vectors as one column, and chains undo in reverse", function()
+    local prices = f64{100, 1000, 10000}
+    local c = data.Chain(data.Log(), data.Standardize()):fit(prices)
+    local y = c(prices)
+    assert.same({3}, y.shape)
+    check.near(f64{0}, y:mean():reshape(1), 1e-12, 1e-12)
+    check.near(prices, c:inverse(y), 1e-9, 1e-9)
+    check.near(y, reloaded(c)(prices), 0, 0)
+  end)
+
+  it("stands in a net, is saved with it, and lets gradients through",
+  function()
+    local net = nn.Sequential{data.Standardize():fit(x:to("float32")),
+                              nn.Linear(3, 2)}
+    local input = neap.randn({4, 3}, {requires_grad = true})
+    check.near(net(input), reloaded(net)(input), 0, 0)
+    net(input):sum():backward()
+    assert.same({4, 3}, input.grad.shape)
+    assert.equal(2, #net:parameters())
+  end)
+
+  it("says what is missing", function()
+    local s = data.Standardize()
+    assert.matches("Standardize was not fitted", message(s, x))
+    assert.matches("OneHot was not fitted", message(data.OneHot(), x))
+    assert.matches("fit met NaN; put data.Impute in front",
+                   message(s.fit, s, f64{{0/0}}))
+    assert.matches("fit has nothing to learn from %(x is 0x3%)",
+                   message(s.fit, s, neap.zeros(0, 3)))
+    assert.matches("fit expects a tensor, not a table",
+                   message(s.fit, s, {}))
+    assert.matches("no option 'lo'; did you mean 'low'",
+                   message(data.MinMax, {lo = 1}))
+  end)
+
+end)
+
+
+describe("features", function()
+
+  local function towns(words, ids, sizes)
+    return data.Table({"size", "town"}, {f64(sizes), check.ids(ids)},
+                      {town = words})
+  end
+  local train = towns({"Ems", "Jever"}, {2, 1, 2}, {1, 2, 3})
+
+  local function made(unknown)
+    return data.Features{
+      {"size", data.Standardize()},
+      {"town", data.OneHot{unknown = unknown or "error"}},
+      {{"size"}}
+    }:fit(train)
+  end
+
+  it("make a matrix of a table", function()
+    local f = made()
+    local m = f(train)
+    assert.same({{3, 4}, "float32"}, {m.shape, m.dtype})
+    assert.same({0, 1, 1}, m[1][{{2, 4}}]:totable())
+    check.near(m, reloaded(f)(train), 0, 0)
+  end)
+
+  it("know words whatever their numbers are in another table", function()
+    local f = reloaded(made())
+    local other = towns({"Aurich", "Jever"}, {2}, {5})
+    assert.matches("'Aurich' of column town was not there when it was fitted",
+                   message(f, other))
+    other = towns({"Jever"}, {1}, {5})
+    assert.same({0, 1}, f(other)[1][{{2, 3}}]:totable())
+    f = reloaded(made "zeros")
+    other = towns({"Aurich", "Ems"}, {1, 2}, {5, 6})
+    assert.same({{0, 0}, {1, 0}}, f(other)[{{}, {2, 3}}]:totable())
+  end)
+
+  it("take rows as Lua tables", function()
+    local f = made()
+    assert.same({1, 0, 2}, f{size = 2, town = "Ems"}[1][{{2, 4}}]:totable())
+    assert.same({2, 4}, f{{size = 2, town = "Ems"},
+                          {size = 3, town = "Jever"}}.shape)
+    assert.matches("row 1 has no 'town'", message(f, {size = 2}))
+    assert.matches("expected a table or rows, not a tensor",
+                   message(f, neap.ones(2)))
+  end)
+
+  it("say what is wrong with an entry", function()
+    assert.matches("entry 1 is string, expected a column",
+                   message(data.Features, {"size"}))
+    assert.matches("step 1 of entry 1 is string, expected a transform",
+                   message(data.Features, {{"size", "log"}}))
+    assert.matches("there is no column 'weight'", message(function()
+      data.Features{{"weight"}}:fit(train) end))
+  end)
+
+end)

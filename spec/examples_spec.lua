@@ -1,0 +1,67 @@
+-- The examples, in their smallest form; the one about data finds its files
+-- beside the project.
+
+local shared = require "spec.support.shared"
+
+local build = os.getenv "NEAP_BUILD" or "build"
+local data_folder = shared.path "data/README.md" and shared.root .. "/data"
+
+local function run(command)
+  local pipe = io.popen(("NEAP_DATA=%s %s/neap %s 2>&1")
+                        :format(data_folder or "", build, command))
+  local text = pipe:read "a"
+  local ok = pipe:close()
+  return text, ok
+end
+
+local function with_data(name, f)
+  it(name, function()
+    if not data_folder then
+      pending "skipped: no reference data"
+      return
+    end
+    f()
+  end)
+end
+
+describe("the example", function()
+
+  it("first.lua learns a circle, as the README has it", function()
+    local path = os.tmpname()
+    local text, ok = run("examples/first.lua " .. path)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "(%d+) of 256 points") > 245)
+    os.remove(path)
+    local file = assert(io.open "README.md")
+    local readme = file:read "a"
+    file:close()
+    file = assert(io.open "examples/first.lua")
+    for line in file:lines() do
+      if not line:find "^%-%-" and not line:find "net:save" then
+        assert.is_truthy(readme:find(line, 1, true), line)
+      end
+    end
+    file:close()
+  end)
+
+  with_data("iris.lua is right about at least 95 %", function()
+    local text, ok = run "examples/iris.lua"
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "mean accuracy ([%d.]+)") >= 95, text)
+  end)
+
+  with_data("house_prices.lua beats a linear model", function()
+    local text, ok = run "examples/house_prices.lua --epochs 4"
+    assert.is_true(ok, text)
+    local errors = {}
+    for rmse in text:gmatch "test RMSE (%d+) dollars" do
+      errors[#errors + 1] = tonumber(rmse)
+    end
+    assert.equal(2, #errors)
+    assert.is_true(errors[2] < errors[1] and errors[2] < 62000, text)
+    local shown, again = text:match "network +(%d+) dollars",
+                         text:match "loaded again: (%d+) dollars"
+    assert.equal(shown, again)
+  end)
+
+end)

@@ -1,0 +1,190 @@
+local neap = require "neap"
+local check = require "spec.support.check"
+local nn, optim, data = neap.nn, neap.optim, neap.data
+local message = check.message
+
+local function points(n)
+  local x = neap.randn(n, 2)
+  return data.TensorDataset(x, x:select(2, 1):gt(0):to("int64") + 1)
+end
+
+local function made(options)
+  neap.manual_seed(3)
+  local net = nn.Sequential{nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)}
+  local given = {model = net, loss = nn.CrossEntropyLoss(),
+                 optimizer = optim.Adam(net:parameters(), {lr = 0.02}),
+                 metrics = {"accuracy"}}
+  for key, value in pairs(options or {}) do given[key] = value end
+  return neap.Trainer(given), points(200), points(100)
+end
+
+local quiet = {epochs = 4, progress = false}
+
+local function with(options)
+  local all = {}
+  for key, value in pairs(quiet) do all[key] = value end
+  for key, value in pairs(options) do all[key] = value end
+  return all
+end
+
+describe("a Trainer", function()
+
+  it("learns, measures and keeps a history", function()
+    local trainer, train, test = made()
+    local history = trainer:fit(train, with{validation = test})
+    assert.equal(4, #history)
+    assert.is_true(history[4].val_accuracy > 0.9)
+    assert.is_true(history[4].loss < history[1].loss)
+    assert.same({1, 2, 3, 4}, history:column "epoch")
+    local text = tostring(history)
+    assert.matches("^epoch +loss +accuracy +val_loss +val_accuracy +seconds\n",
+                   text)
+    assert.is_false(trainer.model.training)
+    local result = trainer:evaluate(test)
+    assert.equal(history[4].val_accuracy, result.accuracy)
+    assert.equal(5, #trainer:fit(train, with{epochs = 1}))
+    assert.equal(5, trainer.epoch)
+  end)
+
+  it("does what the loop by hand does", function()
+    local trainer, train = made{clip_norm = 0.5}
+    neap.manual_seed(8)
+    trainer:fit(data.DataLoader(train, {batch_size = 32, shuffle = true}),
+                with{epochs = 2})
+    local by_hand = made()
+    local net, loss_of = by_hand.model, by_hand.loss
+    local loader = data.DataLoader(train, {batch_size = 32, shuffle = true})
+    neap.manual_seed(8)
+    for _ = 1, 2 do
+      for x, y in loader:batches() do
+        local loss = loss_of(net(x), y)
+        by_hand.optimizer:zero_grad()
+        loss:backward()
+        nn.utils.clip_grad_norm_(net:parameters(), 0.5)
+        by_hand.optimizer:step()
+      end
+    end
+    for i, p in ipairs(net:parameters()) do
+      assert.same(p:totable(), trainer.model:parameters()[i]:totable())
+    end
+  end)
+
+  it("gathers gradients over batches", function()
+    local one, train = made()
+    local four = made{accumulate = 4}
+    one:fit(data.DataLoader(train, {batch_size = 200}), with{epochs = 1})
+    four:fit(data.DataLoader(train, {batch_size = 50}), with{epochs = 1})
+    assert.same({1, 1}, {one.steps, four.steps})
+    for i, p in ipairs(one.model:parameters()) do
+      check.near(p, four.model:parameters()[i], 1e-3, 1e-4)
+    end
+  end)
+
+  it("stops at a loss that is not finite and names the layer", function()
+    local trainer, train = made()
+    neap.no_grad(function() trainer.model[3].weight:mul_(1e30) end)
+    neap.no_grad(function() trainer.model[1].weight:mul_(1e30) end)
+    local why = message(trainer.fit, trainer, train, quiet)
+    assert.matches("the loss is NaN at step 1 %(epoch 1%): Linear %(model" ..
+                   "%[3%] \"2\"%): the output holds NaN or infinity", why)
+    assert.equal(0, trainer.steps)
+  end)
+
+  it("finds NaN in the data, in parameters and in Lua", function()
+    local trainer, train = made()
+    train.tensors[1][5] = 0/0
+    assert.matches("value 1 of the batch already holds NaN or inf",
+                   message(trainer.fit, trainer, train, quiet))
+    trainer, train = made()
+    trainer.model[1].bias:detach()[2] = 0/0
+    assert.matches("the parameter 0.bias holds NaN or inf since an earlier",
+                   message(trainer.fit, trainer, train, quiet))
+    trainer, train = made{loss = function(p, y)
+      return nn.functional.cross_entropy(p, y) * (p - p):sum():log():abs()
+    end}
+    assert.matches("the loss is inf.*backward: NaN in the gradient.*" ..
+                   "recorded at spec/trainer_spec.lua:%d+$",
+                   message(trainer.fit, trainer, train, quiet))
+    trainer, train = made{loss = function(p) return p:sum() * 0 + 1/0 end}
+    assert.matches("it arises in the loss",
+                   message(trainer.fit, trainer, train, quiet))
+  end)
+
+  it("leaves bad batches out, or does not mind", function()
+    local trainer, train = made{nan = "skip"}
+    train.tensors[1][5] = 0/0
+    local history = trainer:fit(data.DataLoader(train, {batch_size = 50}),
+                                with{epochs = 1})
+    assert.equal(3, trainer.steps)
+    assert.is_true(history[1].loss == history[1].loss)
+    trainer, train = made{nan = "ignore"}
+    train.tensors[1][5] = 0/0
+    history = trainer:fit(train, with{epochs = 1})
+    assert.is_true(history[1].loss ~= history[1].loss)
+  end)
+
+  it("tells callbacks, which may stop it", function()
+    local trainer, train = made()
+    local events, batches = {}, 0
+    local callback = {
+      on_fit_begin = function(_, t) events[#events + 1] = t.epoch end,
+      on_epoch_begin = function() events[#events + 1] = "begin" end,
+      on_batch_end = function(_, t, loss)
+        batches = batches + 1
+        if t.epoch == 2 then t:stop() end
+        assert.is_number(loss)
+      end,
+      on_epoch_end = function(_, _, row) events[#events + 1] = row.epoch end,
+      on_fit_end = function() events[#events + 1] = "end" end
+    }
+    trainer:fit(train, with{callbacks = {callback}, batch_size = 50})
+    assert.same({0, "begin", 1, "begin", 2, "end"}, events)
+    assert.equal(5, batches)
+  end)
+
+  it("predicts, batch by batch", function()
+    local trainer, train = made()
+    local p = trainer:predict(train, {batch_size = 33})
+    assert.same({200, 2}, p.shape)
+    check.near(trainer.model(train.tensors[1]), p, 1e-6, 1e-6)
+    check.near(p, trainer:predict(train.tensors[1]), 1e-6, 1e-6)
+    assert.is_true(trainer.model.training)
+  end)
+
+  it("takes a step of one's own", function()
+    local trainer, train = made{step = function(model, x, y)
+      local p = model(x * 2)
+      return nn.functional.cross_entropy(p, y), p, y
+    end}
+    local history = trainer:fit(train, quiet)
+    assert.is_true(history[4].loss < history[1].loss)
+  end)
+
+  it("gives back what a step made", function()
+    local trainer, train = made()
+    trainer:fit(train, with{epochs = 1})
+    local before = check.live()
+    trainer:fit(train, with{epochs = 2})
+    assert.is_true(check.live() <= before + 2)
+  end)
+
+  it("says what it lacks", function()
+    assert.matches("the option model is missing", message(neap.Trainer, {}))
+    assert.matches("expected a loss",
+                   message(neap.Trainer, {model = nn.Identity()}))
+    local trainer, train = made()
+    trainer.optimizer = nil
+    assert.matches("has no optimizer", message(trainer.fit, trainer, train))
+    trainer = made()
+    assert.matches("fit: expected a dataset",
+                   message(trainer.fit, trainer, neap.ones(2)))
+    assert.matches("no option 'epoch'; did you mean 'epochs'",
+                   message(trainer.fit, trainer, train, {epoch = 2}))
+    assert.matches("a batch has 1 value",
+                   message(trainer.fit, trainer,
+                           data.TensorDataset(neap.ones(3, 2)), quiet))
+    assert.matches("metrics: there is no 'acuracy'",
+                   message(made, {metrics = {"acuracy"}}))
+  end)
+
+end)
