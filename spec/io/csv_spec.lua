@@ -262,6 +262,21 @@ describe("CSV rows", function()
     assert.equal(0, #parse("a,b\n"))
   end)
 
+  it("have at most 16 MiB and 1,048,576 cells", function()
+    local most = 16 * 2 ^ 20 // 1
+    for quote, complaint in pairs{[""] = "longer than 16 MiB",
+                                  ['"'] = "does not end"} do
+      local text = quote .. ("x"):rep(most - 2 * #quote)
+      assert.equal(1, #parse("a\n" .. text .. quote .. "\n"))
+      assert.matches("line 2: .*" .. complaint,
+                     refused("a\n" .. text .. "xx" .. quote .. "\n"))
+    end
+    local cells = ("1,"):rep(2 ^ 20 // 1 - 1) .. "1"
+    assert.equal(1, #parse(cells .. "\n", {columns = {1}}))
+    assert.matches("line 1: more than 1048576 cells",
+                   refused(cells .. ",1\n"))
+  end)
+
   it("are counted by the lines of the file, quotes included", function()
     assert.matches("line 6, column 1",
                    refused('x,y\n"1",a\n2,"p\nq"\n\nz,b\n',

@@ -124,6 +124,7 @@ describe("npy", function()
       {npy("{'descr': '<f4"), "has an open quote"},
       {npy("[]"), "is no dictionary"},
       {npy((" "):rep(10001)), "a header of 10001 bytes"},
+      {npy((" "):rep(10000)), "is no dictionary"},
     } do
       assert.matches(case[2], refused(case[1]), 1, true)
     end
@@ -173,6 +174,12 @@ describe("npz", function()
     assert.equal(stored, made())
     neap.save_npz(path, {})
     assert.same({}, neap.load_npz(path))
+  end)
+
+  it("takes what deflate can pack at most", function()
+    neap.save_npz(path, {a = neap.zeros(10 ^ 6 // 1)}, {compress = true})
+    assert.is_true(#read() * 900 < 4e6)
+    assert.equal(10 ^ 6, #neap.load_npz(path).a)
   end)
 
   it("tells when a byte was changed", function()
