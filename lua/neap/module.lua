@@ -295,9 +295,9 @@ local function build_value(value, context)
   return copy
 end
 
--- Classes of the library that are written in Lua load when a file needs one.
+-- Transforms are called "data.Log" and load when a file needs one.
 local function class_named(name)
-  if not (classes[name] or nn[name]) then require "neap.data" end
+  if tostring(name):find "^data%." then require "neap.data" end
   local class = classes[name] or nn[name]
   if type(class) == "table" and class._layer then return class end
   error(("the model has a layer of class '%s', which is not known here: " ..

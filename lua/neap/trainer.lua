@@ -213,6 +213,15 @@ local function learn(self, number, ...)
   return value, prediction:detach(), target
 end
 
+-- The batches of a pass, each as {n =, ...}.
+local function packed(loader)
+  local iterate = loader:batches()
+  return function()
+    local batch = table.pack(iterate())
+    return batch[1] ~= nil and batch or nil
+  end
+end
+
 local function measure(self, prediction, target)
   for _, metric in ipairs(self.metrics) do
     metric:update(prediction, target)
@@ -255,9 +264,7 @@ local function train_epoch(self, loader, epochs)
     total = loader:samples(), unit = "samples"}
   set_mode(self, true)
   for _, metric in ipairs(self.metrics) do metric:reset() end
-  local iterate = loader:batches()
-  local batch = table.pack(iterate())
-  while batch[1] ~= nil and not self.stopped do
+  for batch in packed(loader) do
     local value, prediction, target = neap.scope(function()
       return learn(self, number, table.unpack(batch, 1, batch.n))
     end)
@@ -271,7 +278,7 @@ local function train_epoch(self, loader, epochs)
       bar:update(done, ("loss %s"):format(metrics.text(total / seen)))
     end
     tell(self, "on_batch_end", value)
-    batch = table.pack(iterate())
+    if self.stopped then break end
   end
   if seen == 0 then fail("Trainer: there was no batch to learn from") end
   return results(self, total, seen, "", {epoch = self.epoch}), bar
@@ -348,11 +355,12 @@ function Trainer:evaluate(given, o)
   set_mode(self, false)
   for _, metric in ipairs(self.metrics) do metric:reset() end
   neap.no_grad(function()
-    for x, y, z in loader:batches() do
+    for batch in packed(loader) do
       local loss, prediction, target = neap.scope(function()
-        return compute(self, x, y, z)
+        return compute(self, table.unpack(batch, 1, batch.n))
       end)
-      total, seen = total + loss:item() * count(x), seen + count(x)
+      local n = count(batch[1])
+      total, seen = total + loss:item() * n, seen + n
       measure(self, prediction, target)
     end
   end)

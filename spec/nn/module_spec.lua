@@ -233,6 +233,20 @@ describe("every layer", function()
     Flatten = {nn.Flatten, {{2, 3, 2}}},
     Dropout = {function() return nn.Dropout(0.3):eval() end, {{4, 3}}},
     BatchNorm1d = {function() return nn.BatchNorm1d(3) end, {{5, 3}}},
+    BatchNorm2d = {function() return nn.BatchNorm2d(2) end, {{2, 2, 3, 2}}},
+    BatchNorm3d = {function() return nn.BatchNorm3d(2) end,
+                   {{2, 2, 2, 1, 2}}},
+    LayerNorm = {function() return nn.LayerNorm{normalized_shape = {2, 3}}
+                 end, {{4, 2, 3}}},
+    RMSNorm = {function() return nn.RMSNorm(5) end, {{4, 5}}},
+    GroupNorm = {function() return nn.GroupNorm(2, 4) end, {{2, 4, 3}}},
+    InstanceNorm1d = {function()
+      return nn.InstanceNorm1d(2, {affine = true})
+    end, {{3, 2, 4}}},
+    InstanceNorm2d = {function() return nn.InstanceNorm2d(2) end,
+                      {{2, 2, 2, 2}}},
+    InstanceNorm3d = {function() return nn.InstanceNorm3d(1) end,
+                      {{2, 1, 2, 2, 1}}},
     Sequential = {function()
       return nn.Sequential{nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)}
     end, {{4, 3}}},

@@ -37,6 +37,11 @@ end
 
 describe("without memory", function()
 
+  it("a sum of one element fails cleanly at every request", function()
+    local x = neap.ones(1, 1)
+    check.out_of_memory(function() return x:sum(1) end)
+  end)
+
   local names = {}
   for name in pairs(samples) do names[#names + 1] = name end
   table.sort(names)

@@ -310,42 +310,44 @@ function check.leaves_nothing(f)
   end
 end
 
+-- Runs f with its n-th request for memory failing: true if it succeeded,
+-- before there was an n-th one.
+local function fail_at(n, f)
+  neap._test.fail(n)
+  local ok, why = pcall(f)
+  local came = not neap._test.pending()
+  neap._test.fail(0)
+  if ok and came then
+    error(("request %d failed and nobody noticed"):format(n), 3)
+  elseif not ok and not tostring(why):find("not enough memory", 1, true) then
+    error(("request %d: %s"):format(n, tostring(why)), 3)
+  end
+  local _, _, scope = neap._test.live()
+  if scope ~= 0 then
+    error(("request %d leaves %d tensors in a scope"):format(n, scope), 3)
+  end
+  return ok
+end
+
+local BETWEEN = 16             -- requests from one collection to the next
+
 --- Runs f with every request for memory failing once, until it succeeds:
 -- each failure must be an error, leave no tensor behind and a library that
--- works. Returns how many requests there were.
+-- works. Returns how many requests there were. (A collection after each
+-- would take most of the suite's time.)
 function check.out_of_memory(f, most)
-  collectgarbage()
-  collectgarbage()
-  local before = neap._test.live()
+  local before = check.live()
   for n = 1, most or 100000 do
-    neap._test.fail(n)
-    local ok, why = pcall(f)
-    local came = not neap._test.pending()
-    neap._test.fail(0)
-    if ok and not came then
-      why = nil
-      collectgarbage()
-      collectgarbage()
-      local after = neap._test.live()
-      if after > before then
-        error(("success leaves %d tensors"):format(after - before), 2)
+    local done = fail_at(n, f)
+    if done or n % BETWEEN == 0 then
+      local left = check.live() - before
+      if left > 0 then
+        error(("%d tensors are left by requests %d to %d%s"):format(left,
+              math.max(1, n // BETWEEN * BETWEEN - BETWEEN + 1), n,
+              done and ", the last a success" or ""), 2)
       end
-      return n - 1
     end
-    if ok then error(("request %d failed and nobody noticed"):format(n), 2) end
-    if not tostring(why):find("not enough memory", 1, true) then
-      error(("request %d: %s"):format(n, tostring(why)), 2)
-    end
-    why = nil
-    collectgarbage()
-    collectgarbage()
-    local after, _, scope = neap._test.live()
-    if after > before then
-      error(("request %d leaves %d tensors"):format(n, after - before), 2)
-    end
-    if scope ~= 0 then
-      error(("request %d leaves %d tensors in a scope"):format(n, scope), 2)
-    end
+    if done then return n - 1 end
   end
   error("never succeeded", 2)
 end

@@ -351,7 +351,8 @@ static int n_set_finite_layers (lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-  {"_set_finite_layers", n_set_finite_layers}, {"_record", n_record}, {"_made", n_made},
+  {"_set_finite_layers", n_set_finite_layers},
+  {"_record", n_record}, {"_made", n_made},
   {"set_detect_anomaly", n_set_detect_anomaly},
   {NULL, NULL}
 };

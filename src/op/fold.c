@@ -300,8 +300,10 @@ static int reduce_groups (nx_ctx *C, const nx_reducer *r,
   int64_t size[NEAP_MAXDIM + 1];
   int n = groups_of(l, size);
   nx_tensor *x = l->x;
-  if (n == 0) return nx_copy(C, y, x->ndim == y->ndim ? x
-                             : nx_view_shape(C, x, y->ndim, y->shape));
+  if (n == 0) {                        /* a single element */
+    x = nx_view_shape(C, x, y->ndim, y->shape);
+    return x ? nx_copy(C, y, x) : nx_status(C);
+  }
   for (int i = n % 2 ? n : n - 1; i > 0; i -= 2) {
     group g = {C, r, x->data, NULL, 1, size[i], 1, 0, 0, 0, 0};
     nx_tensor *to = y;

@@ -67,6 +67,15 @@ typedef void nx_rival_fn (size_t n, const void *x, uint32_t row, void *best,
 /* One row to the sum of squared distances from 'shift'. */
 typedef void nx_around_fn (size_t n, const void *x, double shift, void *y);
 
+/* One row to mean 0 and variance 1, and its gradient: see normalise.h. */
+typedef void nx_normalise_fn (size_t n, const void *x, const void *w,
+                              const void *b, int centre, double eps,
+                              void *y, void *mean, void *rstd);
+typedef void nx_normalise_grad_fn (size_t n, const void *g, const void *x,
+                                   const void *w, int centre, double mean,
+                                   double rstd, void *gx, void *gw,
+                                   void *gb);
+
 /* All kernels: kind, name. A table may lack some (NULL). */
 #define NX_KERNEL_LIST(X) \
   X(map, add) X(map, sub) X(map, mul) X(map, div) \
@@ -107,6 +116,7 @@ typedef void nx_around_fn (size_t n, const void *x, double shift, void *y);
   X(row, softmax_grad) X(row, log_softmax_grad) \
   X(row, cumsum) X(row, cumprod) \
   X(softened, softened) \
+  X(normalise, normalise) X(normalise_grad, normalise_grad) \
   X(fill, uniform) X(fill, normal) \
   X(drop, drop) \
   X(product, product) \

@@ -6,7 +6,7 @@ local tables = require "neap.data.table"
 local transform = require "neap.data.transform"
 local nn = neap.nn
 
-local Features = nn.Module:extend "Features"
+local Features = nn.Module:extend "data.Features"
 
 -- {"income", Log{}, Standardize{}} -> names, transform
 local function read_entry(entry, i)

@@ -20,7 +20,7 @@ local Transform = {}
 -- A class with options and what is common to all. After fit, the arguments
 -- of its constructor are those that make buffers of the same size.
 local function class(name, declared)
-  local new = nn.Module:extend(name)
+  local new = nn.Module:extend("data." .. name)
   for key, method in pairs(Transform) do new[key] = method end
   table.insert(declared, {"columns", "integer", least = 1})
   table.insert(declared, {"vector", "boolean", default = false})
@@ -239,7 +239,7 @@ end
 function OneHot.inverse(_, y) return y:argmax(-1) end
 
 --- Chain(a, b, ...): one transform after the other.
-local Chain = nn.Module:extend "Chain"
+local Chain = nn.Module:extend "data.Chain"
 transform.Chain = Chain
 
 function Chain:init(...)

@@ -78,6 +78,27 @@ return {
               {with("mse_loss", {reduction = "sum"}), {randn(4), randn(4)}},
               {with("mse_loss", {reduction = "none"}),
                {randn(2, 2), randn(2, 2)}}},
+  layer_norm = {
+    {function(x, w, b) return F.layer_norm(x, {3}, w, b) end,
+     {randn(5, 3), randn(3), randn(3)}, {rtol = 1e-3, expanded = false}},
+    {function(x, w) return F.layer_norm(x, {2, 4}, w) end,
+     {randn(3, 2, 4), randn(2, 4)}, {rtol = 1e-3, expanded = false}},
+    {function(x) return F.layer_norm(x, 40, {eps = 1e-3}) end,
+     {randn(2, 40)}, {rtol = 1e-3, expanded = false}}},
+  rms_norm = {
+    {function(x, w) return F.rms_norm(x, {5}, w) end,
+     {randn(4, 5), randn(5)}, {rtol = 1e-3}},
+    {function(x) return F.rms_norm(x, 37) end, {randn(37)}, {rtol = 1e-3}}},
+  group_norm = {
+    {function(x, w, b) return F.group_norm(x, 2, w, b) end,
+     {randn(3, 4, 2), randn(4), randn(4)}, {rtol = 1e-3, expanded = false}},
+    {function(x) return F.group_norm(x, 1) end, {randn(2, 6)},
+     {rtol = 1e-3, expanded = false}}},
+  instance_norm = {
+    {function(x, w, b) return F.instance_norm(x, w, b) end,
+     {randn(2, 3, 5), randn(3), randn(3)}, {rtol = 1e-3, expanded = false}},
+    {function(x) return F.instance_norm(x, {eps = 1e-2}) end,
+     {randn(2, 2, 3, 2)}, {rtol = 1e-3, expanded = false}}},
   batch_norm = {
     {function(x, w, b) return F.batch_norm(x, nil, nil, w, b, true) end,
      {randn(5, 3), randn(3), randn(3)}, {rtol = 1e-3, expanded = false}},
