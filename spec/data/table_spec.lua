@@ -48,12 +48,15 @@ describe("a table", function()
 
   it("becomes a matrix or a vector", function()
     local t = houses()
-    local m = t:tensor{"rooms", "town"}
-    assert.same({{{2, 2}, {3, 1}, {4, 2}}, "float32"},
+    local m = t:select{"rooms"}:with("k", {7, 8, 9}):tensor{"k", "rooms"}
+    assert.same({{{7, 2}, {8, 3}, {9, 4}}, "float32"},
                 {m:totable(), m.dtype})
+    assert.matches("column 'town' holds words %('Ems', ...%); their numbers",
+                   message(t.tensor, t, {"rooms", "town"}))
+    assert.matches("column 'town' holds words", message(t.tensor, t))
     assert.equal("float64", t:tensor("price", {dtype = "float64"}).dtype)
     assert.same({3}, t:tensor "rooms".shape)
-    assert.same({3, 3}, t:tensor().shape)
+    assert.same({3, 2}, t:without "town":tensor().shape)
   end)
 
   it("shows its rows aligned, and what its columns hold", function()

@@ -163,6 +163,13 @@ describe("features", function()
     assert.same({2, 4}, f{{size = 2, town = "Ems"},
                           {size = 3, town = "Jever"}}.shape)
     assert.matches("row 1 has no 'town'", message(f, {size = 2}))
+    assert.matches("'size' of row 1 is a string, expected a number",
+                   message(f, {size = "2", town = "Ems"}))
+    assert.matches("'town' of row 2 is a number, expected a string",
+                   message(f, {{size = 2, town = "Ems"},
+                               {size = 2, town = 1}}))
+    assert.matches("column town is numbers, but was words when it was fitted",
+                   message(f, data.Table({"size", "town"}, {{1}, {2}})))
     assert.matches("expected a table or rows, not a tensor",
                    message(f, neap.ones(2)))
   end)

@@ -123,6 +123,12 @@ describe("CSV columns", function()
   it("take a decimal comma, and do so in every locale", function()
     local values = column("x;y\n1,5;a\n-2,25e1;b\n", "x", {decimal = ","})
     assert.same({1.5, -22.5}, values)
+    assert.same({1.5, -22.5}, (column("x;y\n1,5;a\n-2,25e1;b\n", "x")))
+    assert.same({"1,5"}, select(3, column("x;y\n1,5;a\n", "x",
+                                          {decimal = "."})))
+    assert.same({"1,5", "a,5"}, select(3, column("x;y\n1,5;1\na,5;2\n",
+                                                 "x")))
+    assert.same({"1,5"}, select(3, column('x,y\n"1,5",a\n', "x")))
   end)
 
   it("are named by the first row unless it has numbers", function()

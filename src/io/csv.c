@@ -376,8 +376,10 @@ static void look_at (nx_csv *v, nx_csv_column *c, const nx_csv_cell *cell) {
   int64_t i;
   double x;
   nx_csv_kind kind;
-  if (c->kind == NX_CSV_TEXT && cell->n > 0) return;
+  if (c->kind == NX_CSV_TEXT && cell->n > 0 && !c->commas) return;
   kind = nx_csv_classify(v, cell, &i, &x);
+  if (kind == NX_CSV_TEXT && c->commas)
+    c->commas = nx_number(cell->s, cell->n, ',', &i, &x) != NX_NO_NUMBER;
   if (kind == NX_CSV_EMPTY) *(cell->n ? &c->marked : &c->empty) += 1;
   c->kind = wider(c->kind, kind);
 }
@@ -385,6 +387,12 @@ static void look_at (nx_csv *v, nx_csv_column *c, const nx_csv_cell *cell) {
 static int look_at_all (nx_csv *v) {
   int r = 1;
   nx_csv_rewind(v);
+  v->records = 0;
+  for (size_t i = 0; i < v->ncolumns; i++) {
+    v->columns[i].kind = NX_CSV_EMPTY;
+    v->columns[i].empty = v->columns[i].marked = 0;
+    v->columns[i].commas = v->guess_point && v->o.separator != ',';
+  }
   while (v->o.most < 0 || v->records < v->o.most) {
     if ((r = nx_csv_next(v)) <= 0) break;
     for (size_t i = 0; i < v->ncolumns; i++)
@@ -403,15 +411,22 @@ int nx_csv_open (nx_csv *v, nx_source *s, const nx_csv_options *o) {
   v->p = (const char *)v->source.p;
   v->end = (const char *)v->source.end;
   v->line = 1;
-  v->marked_numbers = number_among(o->missing, o->point);
+  v->guess_point = o->point == 0;
+  if (v->guess_point) v->o.point = '.';
+  v->marked_numbers = number_among(v->o.missing, v->o.point);
   if (nx_left(&v->source) == 0) return fail_at(v, 1, "the file is empty");
   if (check_encoding(v)) return nx_status(v->source.C);
   for (int64_t i = 0; i < v->o.skip && v->p < v->end; i++) {
     while (v->p < v->end && !is_break(*v->p)) v->p++;
     if (v->p < v->end) v->p = past_break(v, v->p);
   }
-  if (read_header(v)) return nx_status(v->source.C);
-  return look_at_all(v);
+  if (read_header(v) || look_at_all(v)) return nx_status(v->source.C);
+  for (size_t i = 0; i < v->ncolumns; i++)
+    if (v->columns[i].kind == NX_CSV_TEXT && v->columns[i].commas) {
+      v->o.point = ',';
+      return look_at_all(v);
+    }
+  return 0;
 }
 
 

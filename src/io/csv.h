@@ -31,7 +31,9 @@ const char *nx_csv_kind_name (nx_csv_kind kind);
 
 typedef struct nx_csv_options {
   char separator;              /* 0: the one that fits the first line */
-  char quote, point;           /* of cells, of decimals */
+  char quote;
+  char point;                  /* of decimals; 0: a dot, or a comma where
+                                  that makes numbers of words */
   char comment;                /* lines that begin with it; 0: none */
   int header;                  /* the first record has names; -1: look */
   int64_t skip, most;          /* lines to skip; records to read, < 0: all */
@@ -52,6 +54,7 @@ typedef struct nx_csv_column {
   size_t length;
   nx_csv_kind kind;
   int64_t empty, marked;       /* cells with nothing; with a word for it */
+  int commas;                  /* all its words are numbers with a comma */
 } nx_csv_column;
 
 typedef struct nx_csv {
@@ -63,6 +66,7 @@ typedef struct nx_csv {
   size_t ncells, cell_room;
   nx_csv_column *columns;
   size_t ncolumns;
+  int guess_point;             /* the decimal point was not told */
   int marked_numbers;          /* a number is among the words for nothing */
   const char *first;           /* the first record of data */
   int64_t first_line, records;

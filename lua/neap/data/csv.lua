@@ -29,7 +29,7 @@ local declared = {
   {"skip", "integer", default = 0, least = 0, help = "lines to skip"},
   {"rows", "integer", default = -1, least = 0, help = "at most so many"},
   {"quote", "string", default = '"', help = "around cells; \"\": none"},
-  {"decimal", "string", default = ".", help = "the decimal point"},
+  {"decimal", "string", help = "the decimal point; . or found"},
   {"comment", "string", help = "lines that begin so are skipped"},
 }
 
@@ -162,7 +162,8 @@ end
 --- Reads a table from a file of separated values (also gzip).
 --
 -- By itself it finds the separator (comma, tab, semicolon, bar), whether
--- the first row has names, and what each column holds: whole numbers
+-- the first row has names, a decimal comma (where cells are not parted by
+-- commas), and what each column holds: whole numbers
 -- (int64), numbers (float64), true and false (bool) or words, which become
 -- a category (numbers from 1 into the sorted list of words). What is not
 -- as expected is an error with line and column.

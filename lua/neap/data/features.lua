@@ -64,11 +64,15 @@ local function renumbered(name, ids, words, known)
   return out, unknown and ("'%s' of column %s"):format(words[unknown], name)
 end
 
-local function matrix_of(entry, t)
+local function matrix_of(entry, t, fitted)
   if #entry.names == 1 then
     local name = entry.names[1]
     local words = t:categories(name)
-    if entry.words and words then
+    if fitted and not entry.words ~= not words then
+      fail("Features: column %s is %s, but was %s when it was fitted", name,
+           words and "words" or "numbers", words and "numbers" or "words")
+    end
+    if words and fitted then
       return renumbered(name, t:column(name), words, entry.words)
     end
     return t:column(name), nil
@@ -92,6 +96,32 @@ function Features:fit(t)
   return self
 end
 
+-- A value of a row as the number that stands for it in its column.
+local function checked(entry, name, i, value)
+  local kind = entry.words and "string" or "number"
+  if value == nil then fail("Features: row %d has no '%s'", i, name) end
+  if kind == "number" and type(value) == "boolean" then
+    return value and 1 or 0
+  elseif type(value) ~= kind then
+    fail("Features: '%s' of row %d is a %s, expected a %s", name, i,
+         type(value), kind)
+  end
+  return value
+end
+
+-- A column of words as a tensor of numbers, and the list of words.
+local function numbered(column)
+  local words, numbers = {}, {}
+  for i, word in ipairs(column) do
+    if not numbers[word] then
+      words[#words + 1] = word
+      numbers[word] = #words
+    end
+    column[i] = numbers[word]
+  end
+  return neap.tensor(column, {dtype = "int64"}), words
+end
+
 -- One row, or a list of rows, as a table with the words that were fitted.
 local function table_of(self, rows)
   if rows[1] == nil then rows = {rows} end
@@ -100,28 +130,11 @@ local function table_of(self, rows)
     for _, name in ipairs(entry.names) do
       local column = {}
       for i, row in ipairs(rows) do
-        local value = row[name]
-        if value == nil then
-          fail("Features: row %d has no '%s'", i, name)
-        end
-        column[i] = value
+        column[i] = checked(entry, name, i, row[name])
       end
       names[#names + 1] = name
-      values[#names], words[name] = column, nil
-      if type(column[1]) == "string" then
-        words[name] = {}
-        local numbers = {}
-        for i, word in ipairs(column) do
-          if not numbers[word] then
-            table.insert(words[name], word)
-            numbers[word] = #words[name]
-          end
-          column[i] = numbers[word]
-        end
-        values[#names] = neap.tensor(column, {dtype = "int64"})
-      else
-        values[#names] = neap.tensor(column, {dtype = "float64"})
-      end
+      if entry.words then values[#names], words[name] = numbered(column)
+      else values[#names] = neap.tensor(column, {dtype = "float64"}) end
     end
   end
   return tables.new(names, values, words)
@@ -137,7 +150,7 @@ function Features:forward(t)
   end
   local parts = {}
   for i, entry in ipairs(self.entries) do
-    local x, unknown = matrix_of(entry, t)
+    local x, unknown = matrix_of(entry, t, true)
     local chain = self.chains[i]
     if unknown and not chain:ignores_unknown() then
       fail("Features: %s was not there when it was fitted", unknown)

@@ -179,17 +179,29 @@ function Table:with(name, values, words)
   return make(names, columns)
 end
 
---- Columns side by side: a matrix of rows x names, or a vector for one name
--- alone. Numbers are float32 unless told; a category gives its numbers.
+-- A column of numbers. Those of words mean nothing as quantities.
+local function quantities(self, name, dtype)
+  local column, real = column_of(self, name, "tensor")
+  if column.words then
+    fail("tensor: column '%s' holds words ('%s', ...); their numbers are " ..
+         "t:column \"%s\", and data.OneHot makes columns of them", real,
+         column.words[1] or "", real)
+  end
+  return column.tensor:to(dtype)
+end
+
+--- Columns side by side: a matrix of rows x names (all columns, unless
+-- told), or a vector for one name alone. Numbers are float32 unless told; a
+-- category is an error.
 function Table:tensor(names, given)
   local o = options.read("tensor", given,
                          {{"dtype", "string", default = "float32"}})
   if type(names) == "string" then
-    return (column_of(self, names, "tensor")).tensor:to(o.dtype)
+    return quantities(self, names, o.dtype)
   end
   local parts = {}
   for i, name in ipairs(names or self.columns) do
-    parts[i] = (column_of(self, name, "tensor")).tensor:to(o.dtype)
+    parts[i] = quantities(self, name, o.dtype)
   end
   return neap.stack(parts, 2)
 end
