@@ -62,6 +62,21 @@ describe("options of a script", function()
     assert.matches("  %-%-help +this text\n$", text)
   end)
 
+  it("must be declared as such", function()
+    for _, case in ipairs{
+      {{{"n", "int"}}, "option n has the kind 'int', expected integer"},
+      {{{"n"}}, "option n has no kind"},
+      {{{name = "n"}}, "expected {name, kind, default =, ...}"},
+      {{{"n", "integer", defualt = 1}}, "the key 'defualt', which means"},
+      {{{"n", "integer", default = "x"}}, 'n is "x", expected an integer'},
+      {{n = 5}, "expected a list of options"}
+    } do
+      assert.matches("cli: .*" .. case[2]:gsub("%p", "%%%0"),
+                     message(cli, "About.", case[1], {}))
+    end
+    assert.matches("expected a text about the script", message(cli, {n = 1}))
+  end)
+
   it("end a script that was called wrongly", function()
     local build = os.getenv "NEAP_BUILD" or "build"
     local path = os.tmpname()

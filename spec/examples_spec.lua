@@ -4,25 +4,15 @@
 local shared = require "spec.support.shared"
 
 local build = os.getenv "NEAP_BUILD" or "build"
-local data_folder = shared.path "data/README.md" and shared.root .. "/data"
-
-local function run(command)
+local function run(command, folder)
   local pipe = io.popen(("NEAP_DATA=%s %s/neap %s 2>&1")
-                        :format(data_folder or "", build, command))
+                        :format(folder or "", build, command))
   local text = pipe:read "a"
   local ok = pipe:close()
   return text, ok
 end
 
-local function with_data(name, f)
-  it(name, function()
-    if not data_folder then
-      pending "skipped: no reference data"
-      return
-    end
-    f()
-  end)
-end
+local function with_data(name, f) shared.with_data(it, pending, name, f) end
 
 describe("the example", function()
 
@@ -44,14 +34,14 @@ describe("the example", function()
     file:close()
   end)
 
-  with_data("iris.lua is right about at least 95 %", function()
-    local text, ok = run "examples/iris.lua"
+  with_data("iris.lua is right about at least 95 %", function(folder)
+    local text, ok = run("examples/iris.lua", folder)
     assert.is_true(ok, text)
     assert.is_true(tonumber(text:match "mean accuracy ([%d.]+)") >= 95, text)
   end)
 
-  with_data("house_prices.lua beats a linear model", function()
-    local text, ok = run "examples/house_prices.lua --epochs 4"
+  with_data("house_prices.lua beats a linear model", function(folder)
+    local text, ok = run("examples/house_prices.lua --epochs 4", folder)
     assert.is_true(ok, text)
     local errors = {}
     for rmse in text:gmatch "test RMSE (%d+) dollars" do

@@ -62,10 +62,17 @@ describe("metrics", function()
     m:reset()
     m:update(p, ids{1, 1, 1, 1})
     assert.equal(2, m:value()[1][2])
+    m = metrics.confusion{classes = 2}
+    assert.matches("classes from 1 to 3, but there are 1 to 2",
+                   message(m.update, m, p, ids{1, 2, 3, 1}))
+    m = metrics.confusion()
+    assert.matches("classes from 0 to 2", message(m.update, m, p,
+                                                  ids{1, 0, 1, 1}))
   end)
 
   it("come from names, functions and objects", function()
     assert.equal("rmse", metrics.get("rmse").name)
+    assert.equal("far", metrics.get(metrics.mae, "far").name)
     local m = metrics.get(function(p, t) return (p - t):mean() end, "bias")
     m:update(neap.ones(2), neap.zeros(2))
     m:update(neap.ones(1) * 4, neap.zeros(1))

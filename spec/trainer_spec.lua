@@ -183,6 +183,11 @@ describe("a Trainer", function()
     assert.matches("a batch has 1 value",
                    message(trainer.fit, trainer,
                            data.TensorDataset(neap.ones(3, 2)), quiet))
+    assert.matches("loss is a class of layers; make one of it",
+                   message(made, {loss = nn.MSELoss}))
+    assert.matches("callback 1 is a function, expected a table",
+                   message(trainer.fit, trainer, train,
+                           {callbacks = {function() end}}))
     assert.matches("metrics: there is no 'acuracy'",
                    message(made, {metrics = {"acuracy"}}))
   end)

@@ -12,6 +12,7 @@
 -- reads `script.lua data.csv --epochs 10 --lr=0.01 --verbose` (or
 -- `--no-verbose`). A declaration is that of neap.options.
 
+local neap = require "neap"
 local options = require "neap.options"
 local cli = {}
 
@@ -148,6 +149,10 @@ end
 -- prints and ends the program; a mistake is told on stderr and ends it
 -- with status 2.
 local function run(_, about, declared, arguments)
+  if type(about) ~= "string" then
+    neap._fail("cli: expected a text about the script and a list of options")
+  end
+  options.check("cli", declared)
   arguments = arguments or arg or {}
   local out, why = cli.parse(declared, arguments)
   if out then return out end

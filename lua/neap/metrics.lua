@@ -12,6 +12,8 @@ local metrics = {}
 local Metric = {}
 Metric.__index = Metric
 
+local kinds = {}               -- what makes metrics: told from functions
+
 local common = {{"name", "string"}, {"inverse", "function"}}
 
 -- A kind of metric: `start(self)` sets its sums, `add(self, p, t)` adds a
@@ -25,6 +27,7 @@ local function kind(name, start, add, value, declared)
     self.start, self.add, self.value = start, add, value
     return self:reset()
   end
+  kinds[metrics[name]] = true
 end
 
 function Metric:reset()
@@ -111,12 +114,19 @@ end, function(self, p, t)
   self.n = self.n + n
 end, function(self) return 1 - self.sum / self.spread end)
 
---- confusion{classes = n or list of names}: how often class i (row) was
--- taken for class j (column), an int64 matrix; tostring shows it.
+--- confusion{classes = n or list of names}: how often the truth was class i
+-- (row) and the prediction class j (column), an int64 matrix; tostring shows
+-- it.
 kind("confusion", nothing, function(self, p, t)
   local classes = self.options.classes
   local n = type(classes) == "table" and #classes or classes or p:size(2)
   local guess, truth = decided(p, t)
+  if guess:numel() == 0 then return end
+  local most = math.max(guess:max():item(), truth:max():item())
+  if most > n or truth:min():item() < 1 then
+    fail("confusion: classes from %d to %d, but there are 1 to %d",
+         math.min(1, truth:min():item()), most, n)
+  end
   local cells = (truth:reshape(-1) - 1) * n + guess:reshape(-1)
   local counts = cells:bincount{minlength = n * n + 1}
   counts = counts[{{1, n * n}}]:reshape(n, n)
@@ -168,11 +178,13 @@ end
 function metrics.get(given, name)
   if type(given) == "string" then
     local make = metrics[given]
-    if not make or given == "get" or given == "text" then
+    if not kinds[make] then
       fail("metrics: there is no '%s'; there is accuracy, mae, rmse, r2, " ..
            "confusion", given)
     end
     return make()
+  elseif kinds[given] then
+    return given{name = name}
   elseif type(given) == "function" then
     local self = setmetatable({name = name or "metric", options = {}},
                               Metric)

@@ -50,6 +50,45 @@ local function is_choice(value, choices)
   return false
 end
 
+local kinds = {integer = true, number = true, boolean = true, string = true,
+               table = true, ["function"] = true, tensor = true, any = true}
+local keys = {default = true, least = true, most = true, choices = true,
+              help = true, required = true, positional = true}
+
+-- What is wrong with one declaration, or nil.
+local function flaw(o)
+  if type(o) ~= "table" or type(o[1]) ~= "string" then
+    return "expected {name, kind, default =, ...}"
+  elseif type(o[2]) ~= "string" then
+    return ("option %s has no kind"):format(o[1])
+  end
+  for kind in o[2]:gmatch "[^|]+" do
+    if not kinds[kind] then
+      return ("option %s has the kind '%s', expected integer, number, " ..
+              "boolean, string, table, function, tensor or any")
+             :format(o[1], kind)
+    end
+  end
+  for key in pairs(o) do
+    if math.type(key) ~= "integer" and not keys[key] then
+      return ("option %s has the key '%s', which means nothing")
+             :format(o[1], tostring(key))
+    end
+  end
+  return o.default ~= nil and options.complaint(o, o.default) or nil
+end
+
+--- Fails if a list of declarations is none: for lists that users write.
+function options.check(who, declared)
+  if type(declared) ~= "table" or #declared == 0 and next(declared) then
+    fail("%s: expected a list of options {{name, kind, ...}, ...}", who)
+  end
+  for _, o in ipairs(declared) do
+    local text = flaw(o)
+    if text then fail("%s: %s", who, text) end
+  end
+end
+
 --- What is wrong with a value of an option, or nil.
 function options.complaint(o, value)
   local number = type(value) == "number"

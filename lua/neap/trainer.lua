@@ -67,6 +67,10 @@ local function new(given)
   if not self.step and not self.loss then
     fail("Trainer: expected a loss (or a step function)")
   end
+  if type(self.loss) == "table" and rawget(self.loss, "_layer") then
+    fail("Trainer: loss is a class of layers; make one of it, as in " ..
+         "nn.MSELoss()")
+  end
   self.metrics = read_metrics(self.metrics)
   self.steps, self.epoch, self.history = 0, 0, nil
   return setmetatable(self, Trainer)
@@ -315,6 +319,12 @@ function Trainer:fit(train, given)
   local loader = loader_of("fit", train, o.batch_size, true)
   local validation = o.validation and
     loader_of("fit", o.validation, o.batch_size, false)
+  for i, callback in ipairs(o.callbacks) do
+    if type(callback) ~= "table" then
+      fail("fit: callback %d is a %s, expected a table with functions such " ..
+           "as on_epoch_end", i, type(callback))
+    end
+  end
   self.callbacks, self.progress, self.stopped = o.callbacks, o.progress,
                                                 false
   self.history = self.history or setmetatable({}, History)

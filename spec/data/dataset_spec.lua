@@ -65,6 +65,43 @@ describe("datasets", function()
     assert.matches("expected a dataset.*not number", message(data.map, 3))
   end)
 
+  it("may take every key for a position", function()
+    local greedy = setmetatable({size = function() return 4 end}, {
+      __index = function(_, i) return {neap.tensor{i}, i * i} end})
+    for x1, y1 in data.DataLoader(greedy, {batch_size = 4}):batches() do
+      assert.same({{{1}, {2}, {3}, {4}}, {1, 4, 9, 16}},
+                  {x1:totable(), y1:totable()})
+    end
+    assert.equal(3, #data.subset(greedy, {1, 2, 3}))
+    local named = {}
+    named.__index = named
+    function named.size() return 2 end
+    function named.batch(_, list) return list * 10 end
+    for b in data.DataLoader(setmetatable({}, named),
+                             {batch_size = 2}):batches() do
+      assert.same({10, 20}, b:totable())
+    end
+  end)
+
+  it("know how many samples they have", function()
+    for _, n in ipairs{-1, 10.5, "10"} do
+      assert.matches("the size%(%) of the dataset is " ..
+                     tostring(n):gsub("%-", "%%-"),
+                     message(data.DataLoader, {size = function()
+                       return n end}))
+    end
+  end)
+
+  it("are filtered by tensors of one element too", function()
+    local big = set:filter(function(a) return a:gt(5) end)
+    assert.equal(5, #big)
+    assert.matches("a tensor of 2 elements, expected one",
+                   message(data.filter, set, function()
+                     return neap.ones(2) end))
+    assert.matches("expected a function, not nil",
+                   message(data.filter, set))
+  end)
+
   it("are filtered, subset and joined, also of one's own kind", function()
     local even = data.filter(squares, function(i) return i % 2 == 0 end)
     assert.equal(3, #even)
@@ -179,6 +216,19 @@ describe("a DataLoader", function()
                                                   shuffle = true}))
     assert.matches("a sampler has indices",
                    message(data.DataLoader, set, {sampler = {}}))
+    assert.matches("a sampler has indices",
+                   message(data.DataLoader, set, {sampler = neap.ones(2)}))
+    for _, weights in ipairs{{}, {0, 0}, {1, -1}, {1, 0/0}} do
+      assert.matches("expected weights of 0 or more, some above 0",
+                     message(data.WeightedSampler, weights))
+    end
+    assert.matches("0 is no number of positions",
+                   message(data.WeightedSampler, {1, 2}, 0))
+    local far = data.WeightedSampler({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1})
+    local far_loader = data.DataLoader(set, {sampler = far})
+    assert.matches("positions from 11 to 11 for a dataset of 10 samples",
+                   message(far_loader.batches, far_loader))
+    assert.matches("use loader:batches", message(data.DataLoader(set)))
   end)
 
   it("goes on where its state was taken", function()

@@ -2,22 +2,12 @@ local shared = require "spec.support.shared"
 local message = require("spec.support.check").message
 local data = require "neap.data"
 
-local folder = shared.path "data/README.md" and shared.root .. "/data/"
-
--- A set from the folder of reference data.
-local function with(name, f)
-  it(name, function()
-    if not folder then
-      pending "skipped: no reference data"
-      return
-    end
-    f()
-  end)
-end
+local function with(name, f) shared.with_data(it, pending, name, f) end
 
 describe("known sets", function()
 
-  with("of tables have the rows and columns they are known for", function()
+  with("of tables have the rows and columns they are known for",
+  function(folder)
     for name, size in pairs{
       california_housing = {20640, 10}, iris = {150, 5},
       breast_cancer = {569, 31}, airline_passengers = {144, 2}
@@ -33,7 +23,7 @@ describe("known sets", function()
                    message(data.wine_quality, "rose"))
   end)
 
-  with("tell classes by their names", function()
+  with("tell classes by their names", function(folder)
     local t = data.iris(folder .. "iris")
     assert.same({"setosa", "versicolor", "virginica"},
                 t:categories "species")
@@ -42,13 +32,13 @@ describe("known sets", function()
                             :column "diagnosis":bincount():totable())
   end)
 
-  with("keep what is missing as NaN", function()
+  with("keep what is missing as NaN", function(folder)
     local t = data.california_housing(folder .. "california_housing")
     assert.equal(207, t:column "total_bedrooms":isnan():sum():item())
     assert.equal("NEAR BAY", t[1].ocean_proximity)
   end)
 
-  with("of pictures have labels from 1", function()
+  with("of pictures have labels from 1", function(folder)
     local train, test = data.mnist(folder .. "mnist")
     assert.same({60000, 10000}, {#train, #test})
     assert.same({28, 28}, train[1][1].shape)
@@ -58,7 +48,7 @@ describe("known sets", function()
     assert.same({8, 8}, digits[1][1].shape)
   end)
 
-  with("of text are text", function()
+  with("of text are text", function(folder)
     local text = data.tiny_shakespeare(folder .. "tinyshakespeare")
     assert.equal(1115394, #text)
     assert.matches("^First Citizen:", text)

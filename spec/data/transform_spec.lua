@@ -179,8 +179,22 @@ describe("features", function()
                    message(data.Features, {"size"}))
     assert.matches("step 1 of entry 1 is string, expected a transform",
                    message(data.Features, {{"size", "log"}}))
-    assert.matches("there is no column 'weight'", message(function()
-      data.Features{{"weight"}}:fit(train) end))
+    local function fitting(entry, t)
+      return message(function() data.Features{entry}:fit(t) end)
+    end
+    assert.matches("the table has no column 'weight' %(it has size, town%)",
+                   fitting({"weight"}, train))
+    assert.matches("column 'town' holds words; begin its entry with data.One",
+                   fitting({"town", data.Standardize()}, train))
+    assert.matches("column 'town' holds words; begin", fitting({"town"},
+                                                              train))
+    assert.matches("column 'town' holds words, which take an entry for each",
+                   fitting({{"size", "town"}, data.OneHot()}, train))
+    assert.matches("fit expects a table, not a tensor",
+                   fitting({"size"}, neap.ones(2)))
+    assert.matches("fit expects a table, not nil", fitting({"size"}))
+    assert.matches("Chain: step 1 is a table, expected a transform",
+                   message(data.Chain, {data.Log()}))
   end)
 
 end)

@@ -140,6 +140,9 @@ describe("CSV columns", function()
     assert.same({"1", "b"}, parse("1,b\n2,y\n", {header = true}).columns)
     assert.same({"a", "c2", "a_2"}, parse("a,,a\n1,2,3\n").columns)
     assert.same({"u", "v"}, parse("1,2\n", {names = {"u", "v"}}).columns)
+    assert.same({5, 6}, parse("a,b\n5,6\n", {names = {"u", "v"}})
+                        :tensor()[1]:totable())
+    assert.equal(2, #parse("x,y\nz,w\n", {names = {"u", "v"}}))
     assert.matches("1 names for the 2 columns",
                    refused("1,2\n", {names = {"u"}}))
   end)
@@ -173,6 +176,19 @@ describe("CSV columns", function()
                    refused("x\n2\n", {types = {z = "bool"}}))
   end)
 
+  it("do not become words for a few that stand among many numbers",
+  function()
+    local text = "x,y\n" .. ("1,2\n"):rep(10) .. "1,on request\n"
+    assert.matches("line 12, column y: 'on request' stands among 10 numbers",
+                   refused(text))
+    assert.equal(11, #parse(text, {columns = {"x"}}))
+    assert.same({"2", "on request"}, select(3, column(text, "y",
+      {types = {y = "category"}})))
+    assert.equal(11, #parse("x,y\n" .. ("1,2\n"):rep(9) .. "1,a\n1,b\n"))
+    assert.equal(0, parse("x\n" .. ("1\n"):rep(10) .. "none\n", {missing = 0,
+      missing_words = {"none"}}):column "x"[11])
+  end)
+
   it("number words in their order, or as they were given", function()
     local ids, _, words = column("x\nred\nblue\nred\n", "x")
     assert.same({"blue", "red"}, words)
@@ -204,7 +220,7 @@ describe("CSV gaps", function()
   it("are an error that says where, unless told", function()
     assert.matches("line 3, column 2 %(b%): the cell is empty; say what",
                    refused "a,b\n1,2\n3,\n")
-    assert.matches("line 2, column 1 %(a%): the cell is empty",
+    assert.matches("line 2, column 1 %(a%): 'NA' counts as nothing; say what",
                    refused "a\nNA\n1\n")
   end)
 

@@ -19,4 +19,17 @@ function shared.path(name)
   return path
 end
 
+--- Defines a spec that needs the data sets, by busted's `it` and `pending`:
+-- f(folder) is called, or it is skipped where there are none.
+function shared.with_data(it, pending, name, f)
+  local folder = shared.path "data/README.md" and shared.root .. "/data/"
+  it(name, function()
+    if not folder then
+      pending "skipped: no reference data"
+      return
+    end
+    f(folder)
+  end)
+end
+
 return shared

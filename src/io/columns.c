@@ -28,6 +28,7 @@ static int complain (nx_csv *v, const nx_csv_target *t,
 ** A cell that has nothing: 1 if the record is left out, -1 with an error.
 */
 static int put_missing (nx_csv *v, nx_csv_target *t, int64_t row) {
+  const nx_csv_cell *c = &v->cells[t->column];
   char *at = t->tensor->data + row * (int64_t)nx_dtype_size(t->tensor->dtype);
   switch (t->missing) {
     case NX_MISSING_NAN:
@@ -38,8 +39,10 @@ static int put_missing (nx_csv *v, nx_csv_target *t, int64_t row) {
       return 0;
     case NX_MISSING_DROP: return 1;
     default:
-      nx_csv_fail(v, t->column, "the cell is empty; say what to do by "
-                  "missing = \"nan\", \"drop\" or a number");
+      nx_csv_fail(v, t->column, "%s%.*s%s; say what to do by missing = "
+                  "\"nan\", \"drop\" or a number",
+                  c->n ? "'" : "the cell is empty", (int)c->n, c->s,
+                  c->n ? "' counts as nothing" : "");
       return -1;
   }
 }

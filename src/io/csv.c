@@ -376,10 +376,15 @@ static void look_at (nx_csv *v, nx_csv_column *c, const nx_csv_cell *cell) {
   int64_t i;
   double x;
   nx_csv_kind kind;
-  if (c->kind == NX_CSV_TEXT && cell->n > 0 && !c->commas) return;
+  if (cell->n > 0 && c->words > c->numbers && !c->commas) return;
   kind = nx_csv_classify(v, cell, &i, &x);
   if (kind == NX_CSV_TEXT && c->commas)
     c->commas = nx_number(cell->s, cell->n, ',', &i, &x) != NX_NO_NUMBER;
+  if (kind == NX_CSV_TEXT && c->words++ == 0) {
+    c->word = *cell;
+    c->word_line = v->record_line;
+  }
+  c->numbers += kind == NX_CSV_INTEGER || kind == NX_CSV_REAL;
   if (kind == NX_CSV_EMPTY) *(cell->n ? &c->marked : &c->empty) += 1;
   c->kind = wider(c->kind, kind);
 }
@@ -391,6 +396,7 @@ static int look_at_all (nx_csv *v) {
   for (size_t i = 0; i < v->ncolumns; i++) {
     v->columns[i].kind = NX_CSV_EMPTY;
     v->columns[i].empty = v->columns[i].marked = 0;
+    v->columns[i].numbers = v->columns[i].words = 0;
     v->columns[i].commas = v->guess_point && v->o.separator != ',';
   }
   while (v->o.most < 0 || v->records < v->o.most) {

@@ -54,6 +54,9 @@ typedef struct nx_csv_column {
   size_t length;
   nx_csv_kind kind;
   int64_t empty, marked;       /* cells with nothing; with a word for it */
+  int64_t numbers, words;      /* cells, counted until words prevail */
+  nx_csv_cell word;            /* the first one, in the file */
+  int64_t word_line;
   int commas;                  /* all its words are numbers with a comma */
 } nx_csv_column;
 

@@ -87,13 +87,23 @@ static nx_csv *check_csv (lua_State *L) {
   return &h->v;
 }
 
-/* _csv_columns(file) -> list of {name, kind, empty, marked} */
+/* _csv_columns(file) -> list of {name, kind, empty, marked, numbers, words,
+   word, line}: the last two of the first word */
 static int n_csv_columns (lua_State *L) {
   nx_csv *v = check_csv(L);
   lua_createtable(L, (int)v->ncolumns, 0);
   for (size_t i = 0; i < v->ncolumns; i++) {
     const nx_csv_column *c = &v->columns[i];
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 8);
+    lua_pushinteger(L, c->numbers);
+    lua_setfield(L, -2, "numbers");
+    lua_pushinteger(L, c->words);
+    lua_setfield(L, -2, "words");
+    lua_pushlstring(L, c->word.s ? c->word.s : "",
+                    c->word.n < 40 ? c->word.n : 40);
+    lua_setfield(L, -2, "word");
+    lua_pushinteger(L, c->word_line);
+    lua_setfield(L, -2, "line");
     lua_pushlstring(L, c->name, c->length);
     lua_setfield(L, -2, "name");
     lua_pushstring(L, nx_csv_kind_name(c->kind));

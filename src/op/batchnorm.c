@@ -46,7 +46,8 @@ static int batch_norm_shape (nx_ctx *C, nx_node *n) {
   }
   if (a->training && x->shape[1] > 0 && x->len / x->shape[1] < 2)
     return nx_op_fail(C, n, NEAP_ESHAPE, "a channel needs at least two "
-                      "values in training (x is %s)", nx_shape_of(x, text));
+                      "values in training (x is %s); net:eval() uses the "
+                      "running statistics", nx_shape_of(x, text));
   if (!a->training && (!input(n, RUNNING_MEAN) || !input(n, RUNNING_VAR)))
     return nx_op_fail(C, n, NEAP_EARG, "running_mean and running_var are "
                       "missing; without them only training is possible");

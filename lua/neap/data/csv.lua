@@ -4,6 +4,7 @@ local neap = require "neap"
 local fail = neap._fail
 local options = require "neap.options"
 local tables = require "neap.data.table"
+require "neap.data.split"                -- t:random_split and its kin
 local csv = {}
 
 -- The default words for nothing in a column of numbers.
@@ -98,6 +99,15 @@ local function policy(o, name)
   return given == "nan" and 1 or given == "drop" and 3 or 0
 end
 
+-- A few words among many numbers are mistakes, not a category.
+local function check_words(found, name, path)
+  if found.kind == "category" and found.numbers >= 10 * found.words then
+    fail("load_csv: %s, line %d, column %s: '%s' stands among %d numbers; " ..
+         "name it in missing_words, or say types = {%s = \"category\"}",
+         path, found.line, name, found.word, found.numbers, name)
+  end
+end
+
 local function target(o, found, name, place)
   local kind = o.types[name] or (o.categories[name] and "category")
   if kind and not is_one_of(kind, kind_choices) then
@@ -128,9 +138,11 @@ local function build(o, path, file)
     check_names(o.missing, places, "missing")
   end
   local wanted, targets = {}, {}
+  local function typed(name) return o.types[name] or o.categories[name] end
   for i, name in ipairs(o.columns or names) do
     if math.type(name) == "integer" then name = names[name] or name end
     check_names({[tostring(name)] = true}, places, "columns")
+    if not typed(name) then check_words(found[places[name]], name, path) end
     wanted[i] = name
     targets[i] = target(o, found[places[name]], name, places[name])
   end
@@ -148,14 +160,31 @@ local function build(o, path, file)
   return tables.new(wanted, tensors, categories)
 end
 
-local function read(path, text, given)
-  local o = options.read("load_csv", given, declared)
-  check_characters(o)
-  if o.names and o.header == nil then o.header = false end
-  local file <close> = neap._csv_open(path, text, o.separator, o.quote,
+local function open(path, text, o)
+  return neap._csv_open(path, text, o.separator, o.quote,
     o.decimal, o.comment, o.header, o.skip, o.rows,
     o.ragged == "error" and 0 or o.ragged == "fill" and 1 or 2,
     table.concat(o.missing_words, " "))
+end
+
+-- No column has numbers: then nothing tells names from the first row.
+local function all_words(file)
+  local _ <close> = file
+  for _, column in ipairs(neap._csv_columns(file)) do
+    if column.kind ~= "category" and column.kind ~= "empty" then
+      return false
+    end
+  end
+  return true
+end
+
+local function read(path, text, given)
+  local o = options.read("load_csv", given, declared)
+  check_characters(o)
+  if o.names and o.header == nil and all_words(open(path, text, o)) then
+    o.header = false
+  end
+  local file <close> = open(path, text, o)
   return build(o, path, file)
 end
 

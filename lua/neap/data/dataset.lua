@@ -1,5 +1,6 @@
 --- Datasets: anything with `set:size()` and `set[i]`. A sample is a value
--- (tensor, number, text) or a list of values: {x, y}.
+-- (tensor, number, text) or a list of values: {x, y} (one table: Lua's
+-- indexing gives only one value).
 --
 -- All sets made here also have `#set`, `set:batch(ids)` and the methods
 -- below: set:map(f), set:filter(f), set:subset(ids), set:concat(other).
@@ -22,9 +23,24 @@ local function check_set(who, set)
          who,
          neap.is_tensor(set) and "a tensor; see TensorDataset" or type(set))
   end
+  local n = set:size()
+  if math.type(n) ~= "integer" or n < 0 then
+    fail("%s: the size() of the dataset is %s, expected how many samples " ..
+         "it has", who, tostring(n))
+  end
   return set
 end
 dataset.check = check_set
+
+-- A method that a set may have. A function __index of the user's own is not
+-- asked: it may take every key for a position.
+local function method_of(set, name)
+  local own = type(set) == "table" and rawget(set, name)
+  local meta = getmetatable(set)
+  if own or type(meta) ~= "table" then return own or nil end
+  local index = rawget(meta, "__index")
+  return (type(index) == "table" and index or meta)[name]
+end
 
 -- Positions as a list or a tensor: an int64 tensor.
 local function positions(who, ids)
@@ -109,9 +125,8 @@ end
 
 -- The batch of any set.
 local function batch_of(set, ids, collate)
-  if not collate and type(set.batch) == "function" then
-    return set:batch(ids)
-  end
+  local batch = not collate and method_of(set, "batch")
+  if batch then return batch(set, ids) end
   local samples = {}
   for k, i in ipairs(ids:totable()) do samples[k] = set[i] end
   return (collate or dataset.collate)(samples)
@@ -232,17 +247,33 @@ function dataset.subset(set, ids)
     fail("subset: positions %d to %d, but there are %d samples",
          ids:min():item(), ids:max():item(), n)
   end
-  if type(set.take) == "function" then return set:take(ids) end
+  local take = method_of(set, "take")
+  if take then return take(set, ids) end
   return setmetatable({set = set, ids = ids}, Subset)
+end
+
+-- What a test answered: every tensor is true in Lua, so one counts by its
+-- only element.
+local function is_true(who, answer)
+  if not neap.is_tensor(answer) then return answer end
+  if answer:numel() ~= 1 then
+    fail("%s: the function gave a tensor of %d elements, expected one",
+         who, answer:numel())
+  end
+  local value = answer:item()
+  return value ~= false and value ~= 0
 end
 
 --- filter(set, f): the samples for which f(x, y, ...) is true. All are
 -- looked at once, now.
 function dataset.filter(set, f)
   check_set("filter", set)
+  if type(f) ~= "function" then
+    fail("filter: expected a function, not %s", type(f))
+  end
   local keep = {}
   for i = 1, set:size() do
-    if f(parts(set[i])) then keep[#keep + 1] = i end
+    if is_true("filter", f(parts(set[i]))) then keep[#keep + 1] = i end
   end
   return dataset.subset(set, neap.tensor(keep, {dtype = "int64"}))
 end

@@ -43,11 +43,28 @@ function Features:init(entries)
   for i, entry in ipairs(entries) do
     local names, steps = read_entry(entry, i)
     self.entries[i] = {names = names,
-                       words = entry.words}      -- of a fitted one
+                       words = entry.words,      -- of a fitted one
+                       takes_words = steps[1] and steps[1].takes_words}
     chains[i] = transform.Chain(table.unpack(steps))
   end
   if #chains == 0 then fail("Features: expected entries") end
   self.chains = chains
+end
+
+-- There are these columns; words stand alone and meet a OneHot first.
+local function check_columns(entry, t)
+  for _, name in ipairs(entry.names) do
+    if not t:has(name) then
+      fail("Features: the table has no column '%s' (it has %s)", name,
+           table.concat(t.columns, ", "))
+    elseif t:categories(name) and #entry.names > 1 then
+      fail("Features: column '%s' holds words, which take an entry for each "
+           .. "column: {\"%s\", data.OneHot()}", name, name)
+    elseif t:categories(name) and not entry.takes_words then
+      fail("Features: column '%s' holds words; begin its entry with " ..
+           "data.OneHot()", name)
+    end
+  end
 end
 
 -- The numbers that words have in a table, as those they had in the fit.
@@ -82,9 +99,14 @@ end
 
 --- Learns from a table; returns the features.
 function Features:fit(t)
+  if getmetatable(t) ~= tables.Table then
+    fail("Features: fit expects a table, not %s",
+         neap.is_tensor(t) and "a tensor" or type(t))
+  end
   local arguments = {}
   for i, entry in ipairs(self.entries) do
     local name = entry.names[1]
+    check_columns(entry, t)
     local words = #entry.names == 1 and t:categories(name) or nil
     entry.words = nil
     self.chains[i]:fit(matrix_of(entry, t), words)
@@ -150,6 +172,7 @@ function Features:forward(t)
   end
   local parts = {}
   for i, entry in ipairs(self.entries) do
+    check_columns(entry, t)
     local x, unknown = matrix_of(entry, t, true)
     local chain = self.chains[i]
     if unknown and not chain:ignores_unknown() then

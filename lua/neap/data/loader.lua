@@ -21,7 +21,14 @@ function loader.WeightedSampler(weights, n, given)
   if not neap.is_tensor(weights) or weights.ndim ~= 1 then
     fail("WeightedSampler: expected a list or tensor of weights")
   end
-  return setmetatable({weights = weights:to("float64"),
+  weights = weights:to("float64")
+  if not (#weights > 0 and weights:isfinite():all():item() and
+          weights:min():item() >= 0 and weights:sum():item() > 0) then
+    fail("WeightedSampler: expected weights of 0 or more, some above 0")
+  elseif n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+    fail("WeightedSampler: %s is no number of positions", tostring(n))
+  end
+  return setmetatable({weights = weights,
                        n = n or #weights, replacement = o.replacement,
                        generator = o.generator}, WeightedSampler)
 end
@@ -35,6 +42,10 @@ end
 
 local DataLoader = {}
 DataLoader.__index = DataLoader
+DataLoader.__call = function()
+  fail("DataLoader: use loader:batches(), as in for x, y in " ..
+       "loader:batches() do")
+end
 
 local declared = {
   {"batch_size", "integer", default = 1, least = 1},
@@ -58,7 +69,8 @@ function loader.DataLoader(set, given)
   local self = options.read("DataLoader", given, declared)
   if self.sampler and self.shuffle then
     fail("DataLoader: shuffle and sampler exclude each other")
-  elseif self.sampler and type(self.sampler.indices) ~= "function" then
+  elseif self.sampler and (neap.is_tensor(self.sampler) or
+         type(self.sampler.indices) ~= "function") then
     fail("DataLoader: a sampler has indices(), see WeightedSampler")
   end
   self.dataset, self.pass, self.position = set, 0, 0
@@ -98,8 +110,15 @@ local function set_state(generator, state)
 end
 
 local function draw_order(self)
-  if self.sampler then return self.sampler:indices() end
   local n = self.dataset:size()
+  if self.sampler then
+    local ids = dataset.positions("DataLoader", self.sampler:indices())
+    if #ids > 0 and (ids:min():item() < 1 or ids:max():item() > n) then
+      fail("DataLoader: the sampler gave positions from %d to %d for a " ..
+           "dataset of %d samples", ids:min():item(), ids:max():item(), n)
+    end
+    return ids
+  end
   if self.shuffle then
     return neap.randperm(n, {generator = self.generator})
   end

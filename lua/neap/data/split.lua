@@ -78,8 +78,9 @@ local function keys_of(who, values, n)
     values = values:totable()
   end
   if type(values) ~= "table" or n and #values ~= n then
-    fail("%s: %s values for %d samples",
-         who, type(values) == "table" and #values or "no", n or 0)
+    fail("%s: expected a list or tensor with a value for each of the %d " ..
+         "samples, not %s", who, n or 0, type(values) == "table" and
+         ("%d values"):format(#values) or "a " .. type(values))
   end
   return values
 end
@@ -96,6 +97,15 @@ local function gathered(keys, order)
     table.insert(by_key[key], i)
   end
   return list
+end
+
+-- Lists of positions, the longest first.
+local function by_size(lists)
+  table.sort(lists, function(a, b)
+    if #a ~= #b then return #a > #b end
+    return a[1] < b[1]
+  end)
+  return lists
 end
 
 --- stratified_split(set, labels, {0.8, 0.2}): subsets in which every label
@@ -128,11 +138,7 @@ function split.grouped_split(set, groups, shares, given)
   local keys = keys_of("grouped_split", groups, n)
   local missing, lists = counts("grouped_split", n, shares), {}
   for i = 1, #missing do lists[i] = {} end
-  local members = gathered(keys, shuffled(n, o.generator))
-  table.sort(members, function(a, b)
-    if #a ~= #b then return #a > #b end
-    return a[1] < b[1]
-  end)
+  local members = by_size(gathered(keys, shuffled(n, o.generator)))
   for _, group in ipairs(members) do
     local best = 1
     for i = 2, #missing do
@@ -173,12 +179,8 @@ end
 
 -- The largest group goes to the fold that has least.
 function folds.grouped(_, k, order, keys)
-  local out, members = {}, gathered(keys, order)
+  local out, members = {}, by_size(gathered(keys, order))
   for f = 1, k do out[f] = {} end
-  table.sort(members, function(a, b)
-    if #a ~= #b then return #a > #b end
-    return a[1] < b[1]
-  end)
   for _, group in ipairs(members) do
     local least = 1
     for f = 2, k do if #out[f] < #out[least] then least = f end end
@@ -216,7 +218,8 @@ function split.KFold(set, k, given)
     {"groups", "tensor|table"}, {"generator", "any"}})
   local n = set:size()
   if math.type(k) ~= "integer" or k < 2 or k > n then
-    fail("KFold: %s folds of %d samples", tostring(k), n)
+    fail("KFold: expected 2 to %d folds (as many as samples), not %s", n,
+         type(k) == "number" and k or "a " .. type(k))
   elseif o.stratify and o.groups then
     fail("KFold: stratify and groups exclude each other")
   end

@@ -73,6 +73,9 @@ function Table:column(name)
   return (column_of(self, name, "column")).tensor
 end
 
+--- True if there is a column of this name.
+function Table:has(name) return self[COLUMNS][name] ~= nil end
+
 --- The words of a category in the order of their numbers, or nil.
 function Table:categories(name)
   return (column_of(self, name, "categories")).words
@@ -120,14 +123,20 @@ local function each(self, names, f)
   return make({table.unpack(names)}, columns)
 end
 
---- Rows at the positions of an int64 tensor, or where a mask is true.
+--- Rows at the positions of a list or an int64 tensor, or where a mask is
+-- true.
 function Table:take(ids)
+  if type(ids) == "table" then ids = neap.tensor(ids, {dtype = "int64"}) end
   return each(self, self.columns, function(t) return t[ids] end)
 end
 Table.batch = Table.take
 
 --- The rows for which f(row) is true.
 function Table:filter(f)
+  if type(f) ~= "function" then
+    fail("filter: expected a function of a row, not %s (t:take(mask) takes " ..
+         "masks)", neap.is_tensor(f) and "a tensor" or type(f))
+  end
   local keep = {}
   for i = 1, self:size() do
     if f(self:row(i)) then keep[#keep + 1] = i end
@@ -141,10 +150,17 @@ function Table:head(n)
   return each(self, self.columns, function(t) return t[{{1, n}}] end)
 end
 
---- Only these columns, in this order.
-function Table:select(names)
+-- The names of a call: a list, or one after the other.
+local function names_of(who, first, ...)
+  if type(first) == "table" then return first end
+  if first == nil then fail("%s: expected names of columns", who) end
+  return {first, ...}
+end
+
+--- Only these columns, in this order: t:select{"a", "b"}.
+function Table:select(...)
   local found = {}
-  for i, name in ipairs(names) do
+  for i, name in ipairs(names_of("select", ...)) do
     local _, real = column_of(self, name, "select")
     found[i] = real
   end
@@ -152,9 +168,9 @@ function Table:select(names)
 end
 
 --- All columns but these.
-function Table:without(names)
+function Table:without(...)
   local out, left = {}, {}
-  for _, name in ipairs(type(names) == "table" and names or {names}) do
+  for _, name in ipairs(names_of("without", ...)) do
     local _, real = column_of(self, name, "without")
     out[real] = true
   end

@@ -208,6 +208,8 @@ local OneHot = class("OneHot", {
   {"classes", "integer", least = 1}, {"words", "table"},
   {"unknown", "string", default = "error", choices = {"error", "zeros"}}})
 
+OneHot.takes_words = true
+
 function OneHot:fit(x, words)
   check_fit(self, x)
   local given = {}
@@ -243,6 +245,12 @@ local Chain = nn.Module:extend "data.Chain"
 transform.Chain = Chain
 
 function Chain:init(...)
+  for i, step in ipairs{...} do
+    if not nn.is_module(step) then
+      fail("Chain: step %d is a %s, expected a transform, as in " ..
+           "data.Chain(data.Log(), data.Standardize())", i, type(step))
+    end
+  end
   self.steps = nn.ModuleList{...}
 end
 
