@@ -189,8 +189,8 @@ static int open_table (nx_safe *s, const char *what, const void *bytes,
   for (int i = 7; i >= 0; i--) length = length << 8 | p[i];
   if (length > MAXHEADER || length > size - 8)
     return nx_fail(C, NEAP_EFORMAT, "%s: is not a safetensors file: a header "
-                   "of %llu bytes does not fit the %zu there are", what, (unsigned long long)length,
-                   size);
+                   "of %llu bytes does not fit the %zu there are", what,
+                   (unsigned long long)length, size);
   s->data = (const char *)p + 8 + length;
   root = nx_json_open(C, &s->json, what, (const char *)p + 8,
                       (size_t)length);
