@@ -93,7 +93,8 @@ describe("a Trainer", function()
   it("finds NaN in the data, in parameters and in Lua", function()
     local trainer, train = made()
     train.tensors[1][5] = 0/0
-    assert.matches("value 1 of the batch already holds NaN or inf",
+    assert.matches("value 1 of the batch already holds NaN or inf, first " ..
+                   "in sample %d+, column 1$",
                    message(trainer.fit, trainer, train, quiet))
     trainer, train = made()
     trainer.model[1].bias:detach()[2] = 0/0
@@ -185,6 +186,10 @@ describe("a Trainer", function()
                            data.TensorDataset(neap.ones(3, 2)), quiet))
     assert.matches("loss is a class of layers; make one of it",
                    message(made, {loss = nn.MSELoss}))
+    assert.matches("has none of the model's parameters",
+                   message(made, {model = nn.Linear(1, 1)}))
+    assert.matches("a table without param_groups",
+                   message(made, {optimizer = {}}))
     assert.matches("callback 1 is a function, expected a table",
                    message(trainer.fit, trainer, train,
                            {callbacks = {function() end}}))

@@ -104,9 +104,23 @@ function Tensor.rows(x)
   end
 end
 
+-- The first argument of functions that read and write files.
+local function check_path(who, path)
+  if type(path) ~= "string" then
+    neap._fail("%s: expected the path of a file, not %s", who,
+               path == nil and "nothing" or "a " .. type(path))
+  end
+end
+neap._check_path = check_path
+
 --- Saves tensors by name, and metadata (strings by name), as safetensors.
 -- The file is replaced as a whole or not at all.
 function neap.save(path, tensors, metadata)
+  check_path("save", path)
+  if type(tensors) ~= "table" or neap.is_tensor(tensors) then
+    neap._fail("save: expected a table of tensors by name, as in " ..
+               "neap.save(path, {x = x})")
+  end
   local names, values, keys, texts = {}, {}, {}, {}
   for name in pairs(tensors) do names[#names + 1] = name end
   table.sort(names)
@@ -117,9 +131,26 @@ function neap.save(path, tensors, metadata)
   neap._save(path, names, values, keys, texts)
 end
 
+--- Tensors by name from an npz file. Option: names, a list of those to be
+-- read (all), for files that also hold what tensors cannot, such as texts.
+function neap.load_npz(path, options)
+  check_path("load_npz", path)
+  local o = require("neap.options").read("load_npz", options,
+                                         {{"names", "table"}})
+  local wanted = o.names and {}
+  for _, name in ipairs(o.names or {}) do wanted[name] = true end
+  local arrays = neap._load_npz(path, wanted)
+  local missing = next(wanted or {})
+  if missing then
+    neap._fail("load_npz: %s has no array '%s'", path, tostring(missing))
+  end
+  return arrays
+end
+
 --- Saves tensors by name as npz, which NumPy reads. Option: compress
 -- (false).
 function neap.save_npz(path, tensors, options)
+  check_path("save_npz", path)
   local o = require("neap.options").read("save_npz", options,
     {{"compress", "boolean", default = false}})
   local names, values = {}, {}

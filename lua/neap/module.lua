@@ -272,6 +272,7 @@ end
 -- arguments of its constructor. What is shared is written once and shared
 -- again after loading.
 function Module:save(path)
+  neap._check_path("save", path)
   local context = {paths = {}, done = {}}
   for name, module in self:named_modules() do context.paths[module] = name end
   local ok, tree = pcall(describe, self, context, "")
@@ -369,8 +370,10 @@ local function restore(text, path, state)
   return module:load_state_dict(state)
 end
 
---- Builds the module that `module:save(path)` wrote.
+--- Builds the module that `module:save(path)` wrote. It is in training
+-- mode, as a new one: call `:eval()` before using it.
 function nn.load(path)
+  neap._check_path("load", path)
   local state, metadata = neap.load(path)
   local text = metadata["neap.module"]
   if not text then
@@ -382,20 +385,38 @@ function nn.load(path)
   return result
 end
 
+-- What stands in the parentheses of a layer: its options, or what a layer
+-- written in Lua says by `extra_repr`.
+local function details(module, options, names)
+  if module.extra_repr then return module:extra_repr() end
+  local parts = {}
+  for _, name in ipairs(names or {}) do
+    local value = options[name]
+    if type(value) == "table" then
+      value = ("{%s}"):format(table.concat(value, ", "))
+    end
+    if value ~= nil then
+      parts[#parts + 1] = ("%s=%s"):format(name, value)
+    end
+  end
+  return table.concat(parts, ", ")
+end
+
+-- Children as the program reaches them: [1] or .fc
+local function reached(name)
+  local i = math.tointeger(tonumber(name))
+  return i and ("[%d]"):format(i + 1) or "." .. name
+end
+
 -- One line for a layer, a block for a tree.
 local function print_module(module, indent)
-  local name, options = module:_options()
-  local parts = {}
-  for key, value in pairs(options or {}) do
-    parts[#parts + 1] = key .. "=" .. tostring(value)
-  end
-  table.sort(parts)
-  local lines = {name .. "(" .. table.concat(parts, ", ")}
+  local name, options, _, order = module:_options()
+  local lines = {name .. "(" .. details(module, options, order)}
   local names, children = module:_children()
   if #children == 0 then return lines[1] .. ")" end
   for i, child in ipairs(children) do
-    lines[#lines + 1] = ("%s  (%s): %s")
-      :format(indent, names[i], print_module(child, indent .. "  "))
+    lines[#lines + 1] = ("%s  %s %s")
+      :format(indent, reached(names[i]), print_module(child, indent .. "  "))
   end
   return table.concat(lines, "\n") .. "\n" .. indent .. ")"
 end

@@ -53,6 +53,25 @@ local function read_metrics(given)
   return list
 end
 
+-- An optimiser of another network would train nothing, without a word.
+local function check_optimizer(self)
+  local groups = self.optimizer and self.optimizer.param_groups
+  if self.optimizer and not groups then
+    fail("Trainer: optimizer is a table without param_groups, expected an " ..
+         "optimiser, as optim.Adam(net:parameters()) gives it")
+  end
+  if not groups or not neap.nn.is_module(self.model) then return end
+  local own = {}
+  for _, p in ipairs(self.model:parameters()) do own[p] = true end
+  for _, group in ipairs(groups) do
+    for _, p in ipairs(group.params) do
+      if own[p] then return end
+    end
+  end
+  fail("Trainer: the optimizer has none of the model's parameters (was it " ..
+       "made for another network?)")
+end
+
 --- neap.Trainer{model =, loss =, optimizer =, ...}
 --
 -- Options: metrics, a list of names ("accuracy", "mae", "rmse", "r2"),
@@ -71,6 +90,7 @@ local function new(given)
     fail("Trainer: loss is a class of layers; make one of it, as in " ..
          "nn.MSELoss()")
   end
+  check_optimizer(self)
   self.metrics = read_metrics(self.metrics)
   self.steps, self.epoch, self.history = 0, 0, nil
   return setmetatable(self, Trainer)
@@ -132,13 +152,24 @@ end
 
 local function is_finite(x) return x - x == 0 end
 
+-- Where a tensor is not finite, as "sample 3, column 2"; nil if nowhere.
+local function place_not_finite(t)
+  if not neap.is_tensor(t) or not t:is_floating_point() then return nil end
+  local places = t:isfinite():bitwise_not():nonzero()
+  if #places == 0 then return nil end
+  local at = t.ndim > 0 and places[1]:totable() or {1}
+  local sample = ("sample %d"):format(table.remove(at, 1))
+  if #at == 0 then return sample end
+  return ("%s, column %s"):format(sample, table.concat(at, ", "))
+end
+
 -- Names of parameters, and the batch, where numbers are not finite.
 local function who_is_not_finite(self, batch)
   for i = 1, batch.n do
-    local t = batch[i]
-    if neap.is_tensor(t) and t:is_floating_point() and
-       not t:isfinite():all():item() then
-      return ("value %d of the batch already holds NaN or inf"):format(i)
+    local place = place_not_finite(batch[i])
+    if place then
+      return ("value %d of the batch already holds NaN or inf, first in %s")
+             :format(i, place)
     end
   end
   if not neap.nn.is_module(self.model) then return end

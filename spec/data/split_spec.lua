@@ -59,6 +59,8 @@ describe("a split by values", function()
     assert.same({15, 5, 2}, {#a, #b, few})
     assert.matches("a value for each of the 20 samples, not 3 values",
                    message(data.stratified_split, set, {1, 2, 3}, {0.5, 0.5}))
+    assert.matches("the values that tell samples apart come second",
+                   message(data.stratified_split, set, {0.5, 0.5}, labels))
   end)
 
   it("keeps groups together", function()

@@ -49,6 +49,12 @@ describe("a table", function()
     assert.equal(4, t[3].rooms)
     assert.matches("2 values for a table of 3 rows",
                    message(t.with, t, "a", {1, 2}))
+    local walls = t:with("wall", {"wood", "brick", "wood"})
+    assert.same({{2, 1, 2}, {"brick", "wood"}, "brick"},
+                {walls:column "wall":totable(), walls:categories "wall",
+                 walls[2].wall})
+    assert.matches("with: value 2 is a number among words",
+                   message(t.with, t, "a", {"x", 2, "y"}))
     assert.matches("a column is a list or a tensor of one dimension, not 2x2",
                    message(t.with, t, "a", neap.ones(2, 2)))
   end)

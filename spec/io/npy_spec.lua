@@ -170,6 +170,15 @@ describe("npz", function()
       assert.same({0, 2}, t.empty.shape)
       assert.equal("int64", t.a.dtype)
     end
+    assert.same({"b"}, (function()
+      local names = {}
+      for name in pairs(neap.load_npz(path, {names = {"b"}})) do
+        names[#names + 1] = name
+      end
+      return names
+    end)())
+    assert.has_error(function() neap.load_npz(path, {names = {"c"}}) end,
+                     ("load_npz: %s has no array 'c'"):format(path))
     assert.is_true(#packed < #stored)
     assert.equal(stored, made())
     neap.save_npz(path, {})

@@ -181,8 +181,22 @@ describe("modules", function()
 
   it("print as a tree", function()
     local text = tostring(nn.Sequential{nn.Linear(2, 3), Block(3)})
-    assert.matches("Sequential%(\n  %(0%): Linear%(", text)
-    assert.matches("%(1%): SpecBlock%(\n    %(fc%): Linear", text)
+    assert.matches("Sequential%(\n  %[1%] Linear%(in_features=2, out_fe", text)
+    assert.matches("%[2%] SpecBlock%(\n    %.fc Linear", text)
+    assert.equal("LayerNorm(normalized_shape={3, 4}, eps=1e-05, " ..
+                 "elementwise_affine=true, bias=true)",
+                 tostring(nn.LayerNorm{3, 4}))
+    local Named = nn.Module:extend "SpecNamed"
+    function Named.extra_repr() return "width 3" end
+    assert.equal("SpecNamed(width 3)", tostring(Named()))
+  end)
+
+  it("want a path when they are saved and loaded", function()
+    local net = nn.Linear(2, 3)
+    assert.has_error(function() net:save() end,
+                     "save: expected the path of a file, not nothing")
+    assert.has_error(function() nn.load(7) end,
+                     "load: expected the path of a file, not a number")
   end)
 
 end)

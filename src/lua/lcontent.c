@@ -126,19 +126,23 @@ static int m_children (lua_State *L) {
 }
 
 /* m:_options() -> class name, options by name (nil for a Lua class),
-   tensors among them */
+   tensors among them, a list of the names in their order */
 static int m_options (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
+  lua_Integer n = 0;
   lua_pushstring(L, m->class_name);
   if (m->layer->flags & NX_FOREIGN) return 1;
   lua_newtable(L);
   lua_newtable(L);
+  lua_newtable(L);
   for (const nx_field *f = nx_layer_fields(m->layer); f && f->name; f++) {
+    lua_pushstring(L, f->name);
+    lua_rawseti(L, -2, ++n);
     nl_pushfield(L, S, f, nx_module_args(m));
-    lua_setfield(L, f->kind == NX_KIND_TENSOR ? -2 : -3, f->name);
+    lua_setfield(L, f->kind == NX_KIND_TENSOR ? -3 : -4, f->name);
   }
-  return 3;
+  return 4;
 }
 
 

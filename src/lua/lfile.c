@@ -134,17 +134,22 @@ static int zip_gc (lua_State *L) {
   return 0;
 }
 
-/* the array of an entry, and its name without ".npy", on the stack */
+/* the name of an entry without ".npy" */
+static void push_name (lua_State *L, const nx_zip *z, size_t i) {
+  const char *file = z->entries[i].name;
+  size_t n = z->entries[i].length;
+  if (n > 4 && strcmp(file + n - 4, ".npy") == 0) n -= 4;
+  lua_pushlstring(L, file, n);
+}
+
+/* the array of an entry on the stack */
 static void push_entry (lua_State *L, nl_state *S, nx_zip *z, size_t i,
                         size_t mark) {
-  const char *file = z->entries[i].name, *what;
-  size_t n = z->entries[i].length;
+  const char *what = lua_pushfstring(L, "%s in %s", z->entries[i].name,
+                                     z->source.what);
   nx_source *s;
   nx_tensor *t;
   nl_tensor *h;
-  if (n > 4 && strcmp(file + n - 4, ".npy") == 0) n -= 4;
-  lua_pushlstring(L, file, n);
-  what = lua_pushfstring(L, "%s in %s", file, z->source.what);
   s = new_source(L);
   h = nl_newhandle(L, S);
   nx_zip_get(z, i, what, s);
@@ -158,7 +163,25 @@ static void push_entry (lua_State *L, nl_state *S, nx_zip *z, size_t i,
   lua_pop(L, 1);               /* closes the source */
 }
 
-/* load_npz(path) -> tensors by name */
+/* The name on top is to be read: then it need not be looked for again. */
+static int is_wanted (lua_State *L, int wanted) {
+  int found;
+  if (!lua_istable(L, wanted)) return 1;
+  lua_pushvalue(L, -1);
+  found = lua_rawget(L, wanted) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (found) {
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, wanted);
+  }
+  return found;
+}
+
+/*
+** _load_npz(path, wanted) -> tensors by name: all, or those that are keys
+** of 'wanted', which are taken out of it.
+*/
 static int n_load_npz (lua_State *L) {
   nl_state *S = nl_S(L);
   const char *path = luaL_checkstring(L, 1);
@@ -171,8 +194,12 @@ static int n_load_npz (lua_State *L) {
   nl_check(L, S);
   lua_createtable(L, 0, (int)z->n);
   for (size_t i = 0; i < z->n; i++) {
-    push_entry(L, S, z, i, mark);
-    lua_rawset(L, -3);
+    push_name(L, z, i);
+    if (is_wanted(L, 2)) {
+      push_entry(L, S, z, i, mark);
+      lua_rawset(L, -3);
+    }
+    else lua_pop(L, 1);
   }
   nl_tell(L, S);
   return 1;
@@ -276,7 +303,7 @@ static int n_json_decode (lua_State *L) {
 static const luaL_Reg functions[] = {
   {"_save", n_save}, {"load", n_load}, {"load_idx", n_load_idx},
   {"load_npy", n_load_npy}, {"save_npy", n_save_npy},
-  {"load_npz", n_load_npz}, {"_save_npz", n_save_npz},
+  {"_load_npz", n_load_npz}, {"_save_npz", n_save_npz},
   {"_json_decode", n_json_decode}, {NULL, NULL}
 };
 

@@ -184,6 +184,9 @@ static int n_optim (lua_State *L) {
   nl_optim *h;
   int self;
   nx_fields_default(S->C, k->fields, args.bytes);
+  if (nl_tomodule(L, S, 1) != NULL)
+    return nl_error(L, S, "%s: expected a list of parameters, not a module; "
+                    "its parameters are net:parameters()", k->name);
   if (!lua_istable(L, 1))
     return nl_error(L, S, "%s: expected a list of parameters, not %s",
                     k->name, luaL_typename(L, 1));

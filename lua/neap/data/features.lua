@@ -162,6 +162,15 @@ local function table_of(self, rows)
   return tables.new(names, values, words)
 end
 
+-- For print: the columns of each entry.
+function Features:extra_repr()
+  local parts = {}
+  for i, entry in ipairs(self.entries) do
+    parts[i] = table.concat(entry.names, ", ")
+  end
+  return table.concat(parts, "; ")
+end
+
 function Features:forward(t)
   if getmetatable(t) ~= tables.Table then
     if type(t) ~= "table" then

@@ -77,6 +77,11 @@ local function keys_of(who, values, n)
     end
     values = values:totable()
   end
+  if type(values) == "table" and n and #values < n and
+     math.type(values[1]) == "float" then
+    fail("%s: the values that tell samples apart come second, the shares " ..
+         "third", who)
+  end
   if type(values) ~= "table" or n and #values ~= n then
     fail("%s: expected a list or tensor with a value for each of the %d " ..
          "samples, not %s", who, n or 0, type(values) == "table" and

@@ -180,9 +180,29 @@ function Table:without(...)
   return each(self, left, function(t) return t end)
 end
 
---- A table with a column more, or another one in the place of an old one.
--- `words` makes it a category.
+-- A list of words as numbers into the sorted list of those there are.
+local function as_category(list)
+  local numbers, words, ids = {}, {}, {}
+  for i, word in ipairs(list) do
+    if type(word) ~= "string" then
+      fail("with: value %d is a %s among words", i, type(word))
+    end
+    if not numbers[word] then words[#words + 1] = word end
+    numbers[word] = true
+  end
+  table.sort(words)
+  for i, word in ipairs(words) do numbers[word] = i end
+  for i, word in ipairs(list) do ids[i] = numbers[word] end
+  return neap.tensor(ids, {dtype = "int64"}), words
+end
+
+--- A table with a column more, or another one in the place of an old one:
+-- a tensor, a list of numbers, or a list of words, which become a category.
+-- With `words` the values are numbers into this list.
 function Table:with(name, values, words)
+  if type(values) == "table" and type(values[1]) == "string" then
+    values, words = as_category(values)
+  end
   local column = new_column("with", values, words)
   if #self.columns > 0 and #column.tensor ~= self:size() then
     fail("with: %d values for a table of %d rows", #column.tensor, self:size())
