@@ -22,7 +22,8 @@ TARGET  = csv
 TARGETS = $(patsubst spec/fuzz/%.c,%,$(filter-out %/fuzz.c,\
           $(wildcard spec/fuzz/*.c)))
 SECONDS = 60
-BENCH   = mlp mlp_tiny elementwise rows matmul_small op_overhead startup
+BENCH   = mlp mlp_tiny cnn resnet_small elementwise rows matmul_small \
+          op_overhead startup
 B       = build
 
 # --- flags ------------------------------------------------------------------

@@ -39,14 +39,18 @@ local function measure(call)
   return median(samples)
 end
 
+-- How the peer is fastest.
+local variants = {cnn = "channels_last", resnet_small = "channels_last"}
+
 -- The peer's rows: {[label] = milliseconds}.
 local function peer(name, n)
   if not peer_script then return {} end
   local allocator = io.popen("ls /usr/lib/*/libtcmalloc_minimal.so.4 " ..
                              "2>/dev/null"):read "l"
-  local command = ("%s%s %s %s --threads %d --seconds %g 2>/dev/null"):format(
-    allocator and "LD_PRELOAD=" .. allocator .. " " or "", python,
-    peer_script, name, n, seconds)
+  local command = ("%s%s %s %s --threads %d --seconds %g%s 2>/dev/null")
+    :format(allocator and "LD_PRELOAD=" .. allocator .. " " or "", python,
+            peer_script, name, n, seconds,
+            variants[name] and " --variant " .. variants[name] or "")
   local rows = {}
   for line in io.popen(command):lines() do
     local ok, row = pcall(neap._json_decode, line)

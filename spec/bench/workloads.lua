@@ -23,21 +23,85 @@ local function trainer(net, batches, opt, loss_of)
   return {{call = step, note = ("loss %.4f after 300"):format(last)}}
 end
 
-function workloads.mlp()
-  neap.manual_seed(1)
+-- Shuffled Fashion-MNIST, in `count` batches of samples of a shape.
+local function fashion(size, count, shape)
   local set = data.fashion_mnist()
   local order = neap.randperm(set:size())
   local x = ((set.tensors[1]:to("float32") / 255 - 0.286) / 0.353)
-            :reshape(-1, 784):index_select(1, order)
+            :reshape(-1, table.unpack(shape)):index_select(1, order)
   local y = set.tensors[2]:index_select(1, order)
   local batches = {}
-  for i = 1, 128 * 468, 128 do
-    batches[#batches + 1] = {x[{{i, i + 127}}], y[{{i, i + 127}}]}
+  for i = 1, size * count, size do
+    batches[#batches + 1] = {x[{{i, i + size - 1}}], y[{{i, i + size - 1}}]}
   end
+  return batches
+end
+
+function workloads.mlp()
+  neap.manual_seed(1)
+  local batches = fashion(128, 468, {784})
   local net = nn.Sequential{nn.Linear(784, 256), nn.ReLU(),
                             nn.Linear(256, 128), nn.ReLU(),
                             nn.Linear(128, 10)}
   return trainer(net, batches, optim.Adam(net:parameters(), {lr = 1e-3}),
+                 nn.CrossEntropyLoss())
+end
+
+function workloads.cnn()
+  neap.manual_seed(1)
+  local batches = fashion(64, 900, {1, 28, 28})
+  local net = nn.Sequential{
+    nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+    nn.Linear(1024, 128), nn.ReLU(), nn.Linear(128, 10)}
+  return trainer(net, batches, optim.Adam(net:parameters(), {lr = 1e-3}),
+                 nn.CrossEntropyLoss())
+end
+
+local Block = nn.Module:extend "BenchBlock"
+
+function Block:init(from, to, stride)
+  self.main = nn.Sequential{
+    nn.Conv2d(from, to, 3, {stride = stride, padding = 1, bias = false}),
+    nn.BatchNorm2d(to), nn.ReLU(),
+    nn.Conv2d(to, to, 3, {padding = 1, bias = false}), nn.BatchNorm2d(to)}
+  if stride > 1 or from ~= to then
+    self.short = nn.Sequential{
+      nn.Conv2d(from, to, 1, {stride = stride, bias = false}),
+      nn.BatchNorm2d(to)}
+  end
+end
+
+function Block:forward(x)
+  return (self.main(x) + (self.short and self.short(x) or x)):relu()
+end
+
+local function resnet20()
+  local layers = {nn.Conv2d(3, 16, 3, {padding = 1, bias = false}),
+                  nn.BatchNorm2d(16), nn.ReLU()}
+  local from = 16
+  for _, part in ipairs{{16, 1}, {32, 2}, {64, 2}} do
+    for k = 1, 3 do
+      layers[#layers + 1] = Block(from, part[1], k == 1 and part[2] or 1)
+      from = part[1]
+    end
+  end
+  for _, layer in ipairs{nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(64, 10)} do
+    layers[#layers + 1] = layer
+  end
+  return nn.Sequential(layers)
+end
+
+function workloads.resnet_small()
+  neap.manual_seed(1)
+  local batches = {}
+  for i = 1, 8 do
+    batches[i] = {neap.randn(32, 3, 32, 32), neap.randint(1, 10, {32})}
+  end
+  local net = resnet20()
+  return trainer(net, batches, optim.SGD(net:parameters(),
+                 {lr = 0.1, momentum = 0.9, weight_decay = 1e-4}),
                  nn.CrossEntropyLoss())
 end
 

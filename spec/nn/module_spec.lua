@@ -261,6 +261,23 @@ describe("every layer", function()
                       {{2, 2, 2, 2}}},
     InstanceNorm3d = {function() return nn.InstanceNorm3d(1) end,
                       {{2, 1, 2, 2, 1}}},
+    Conv1d = {function()
+      return nn.Conv1d(4, 4, 3, {padding = 1, groups = 2})
+    end, {{2, 4, 5}}},
+    Conv2d = {function()
+      return nn.Conv2d(2, 3, {2, 3}, {padding = "same",
+                                      padding_mode = "circular"})
+    end, {{2, 2, 3, 4}}},
+    Conv3d = {function() return nn.Conv3d(1, 2, 2) end, {{1, 1, 2, 3, 2}}},
+    ConvTranspose1d = {function()
+      return nn.ConvTranspose1d(2, 3, 3, {stride = 2})
+    end, {{2, 2, 3}}},
+    ConvTranspose2d = {function()
+      return nn.ConvTranspose2d(2, 1, 3, {stride = 2, padding = 1,
+                                          output_padding = 1})
+    end, {{1, 2, 2, 3}}},
+    ConvTranspose3d = {function() return nn.ConvTranspose3d(1, 2, 2) end,
+                       {{1, 1, 2, 2, 1}}},
     Sequential = {function()
       return nn.Sequential{nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)}
     end, {{4, 3}}},
@@ -276,6 +293,22 @@ describe("every layer", function()
                         "Hardsigmoid", "Hardshrink", "Softshrink",
                         "Softplus", "Softsign", "Tanhshrink", "LogSigmoid"} do
     samples[name] = {nn[name], {{4, 3}}}
+  end
+
+  local images = {{2, 8}, {2, 4, 6}, {1, 4, 2, 4}}
+  for d = 1, 3 do
+    for _, kind in ipairs{"MaxPool", "AvgPool"} do
+      samples[kind .. d .. "d"] = {function()
+        return nn[kind .. d .. "d"](2)
+      end, {images[d]}}
+      samples["Adaptive" .. kind .. d .. "d"] = {function()
+        return nn["Adaptive" .. kind .. d .. "d"](2)
+      end, {images[d]}}
+    end
+    samples["LPPool" .. d .. "d"] = {function()
+      return nn["LPPool" .. d .. "d"](2, 2)
+    end, {images[d]}}
+    samples["MaxUnpool" .. d .. "d"] = {}      -- beside MaxPool: below
   end
 
   -- The gradient of each parameter against differences of the loss.

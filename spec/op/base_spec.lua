@@ -46,8 +46,17 @@ local calls = {
   searchsorted = {{x:sort(), x}},
   tensordot = {{x, some(4, 4)}, {x_dims = 1, z_dims = 1}},
   one_hot = {{int{1, 3, 2}}}, bincount = {{int{1, 3, 2}}},
-  flatten = {{some(2, 3, 2)}}
+  flatten = {{some(2, 3, 2)}},
+  max_unpool1d = {{some(2, 2), int{{1, 4}, {2, 3}}}, {kernel_size = 2}},
+  max_unpool2d = {{some(1, 1, 2), int{{{1, 4}}}}, {kernel_size = 2}},
+  max_unpool3d = {{some(1, 1, 1, 1), int{{{{7}}}}}, {kernel_size = 2}}
 }
+for d, image in ipairs{some(2, 7), some(4, 5), some(4, 2, 5)} do
+  calls["max_pool" .. d .. "d"] =
+    {{image}, {kernel_size = 2, return_indices = true}}
+  calls["adaptive_max_pool" .. d .. "d"] =
+    {{image}, {output_size = 2, return_indices = true}}
+end
 
 -- Partners that must differ from the dimension that is tried.
 local partners = {
@@ -60,17 +69,22 @@ local partners = {
 
 -- Results whose contents are positions, and inputs whose contents are; of
 -- each operation that has a field 'base'. (randperm and multinomial draw
--- numbers; index and index_put are what x[...] calls.)
+-- numbers; index and index_put are what x[...] calls, max_windows is what
+-- max_pool calls.)
 local result_positions = {
   max = {2}, min = {2}, argmax = {1}, argmin = {1}, sort = {2},
   argsort = {1}, topk = {2}, kthvalue = {2}, median = {2}, mode = {2},
   cummax = {2}, cummin = {2}, nonzero = {1}, searchsorted = {1},
-  unique = {2}, randperm = {1}, multinomial = {1}
+  unique = {2}, randperm = {1}, multinomial = {1},
+  max_pool1d = {2}, max_pool2d = {2}, max_pool3d = {2},
+  adaptive_max_pool1d = {2}, adaptive_max_pool2d = {2},
+  adaptive_max_pool3d = {2}
 }
 local input_positions = {
   index_select = 2, index_add = 2, index_copy = 2, index_fill = 2,
   gather = 2, scatter = 2, scatter_add = 2, one_hot = 1, bincount = 1,
-  index = false, index_put = false, cross_entropy = 2
+  index = false, index_put = false, cross_entropy = 2, max_windows = false,
+  max_unpool1d = 2, max_unpool2d = 2, max_unpool3d = 2
 }
 
 local function copy(t)

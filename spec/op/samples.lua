@@ -8,7 +8,7 @@
 
 local samples = {}
 for _, family in ipairs{"elementwise", "reduce", "shape", "products",
-                        "make"} do
+                        "make", "images"} do
   for name, list in pairs(require("spec.op.samples." .. family)) do
     samples[name] = list
   end

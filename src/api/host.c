@@ -103,6 +103,7 @@ neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
   if (op == NULL)
     return (neap_code)nx_fail(C, NEAP_EARG, "neap_apply: there is no "
                               "operation '%.40s'", name);
+  memset(args.bytes, 0, sizeof(args.bytes));   /* also what no field is */
   nx_fields_default(C, op->fields, args.bytes);
   if (nx_fields_parse(C, name, op->fields, args.bytes, options) ||
       nx_fields_check(C, name, op->fields, args.bytes) ||

@@ -144,23 +144,6 @@ static int take_ints (nx_ctx *C, const char *who, const nx_field *f,
   return 0;
 }
 
-static int set_ints (nx_ctx *C, const char *who, const nx_field *f,
-                     nx_ints *out, const nx_value *v) {
-  nx_ints in;
-  if (take_ints(C, who, f, v, NEAP_MAXDIM, &in.n, in.v)) return nx_status(C);
-  *out = in;
-  return 0;
-}
-
-static int set_list (nx_ctx *C, const char *who, const nx_field *f,
-                     nx_list *out, const nx_value *v) {
-  nx_list in;
-  if (take_ints(C, who, f, v, NX_MAXLIST, &in.n, in.v)) return nx_status(C);
-  *out = in;
-  return 0;
-}
-
-
 /*
 ** The position of a word in "a b c"; -1 if it is not there.
 */
@@ -172,6 +155,31 @@ static int word_position (const char *words, const char *w) {
     words += n + (words[n] != '\0');
   }
   return -1;
+}
+
+
+static int set_ints (nx_ctx *C, const char *who, const nx_field *f,
+                     nx_ints *out, const nx_value *v) {
+  nx_ints in;
+  if (v->tag == NX_IS_TEXT && f->names) {
+    int at = word_position(f->names, v->text);
+    if (at < 0)
+      return nx_fail(C, NEAP_EARG, "%s: %s must be integers or one of %s, not "
+                     "'%s'", who, f->name, f->names, v->text);
+    out->n = NX_WORD(at);
+    return 0;
+  }
+  if (take_ints(C, who, f, v, NEAP_MAXDIM, &in.n, in.v)) return nx_status(C);
+  *out = in;
+  return 0;
+}
+
+static int set_list (nx_ctx *C, const char *who, const nx_field *f,
+                     nx_list *out, const nx_value *v) {
+  nx_list in;
+  if (take_ints(C, who, f, v, NX_MAXLIST, &in.n, in.v)) return nx_status(C);
+  *out = in;
+  return 0;
 }
 
 
@@ -261,7 +269,7 @@ static void get_whole (nx_ctx *C, const nx_field *f, int64_t i,
 }
 
 
-static void get_enum (const nx_field *f, int at, nx_value *v) {
+static void get_word (const nx_field *f, int at, nx_value *v) {
   static const char *const none = "?";
   const char *p = f->names;
   if (at < 0) return;            /* not given */
@@ -277,6 +285,10 @@ static void get_enum (const nx_field *f, int at, nx_value *v) {
 
 static void get_ints (nx_ctx *C, const nx_field *f, int n, const int64_t *in,
                       nx_value *v) {
+  if (n < -1) {
+    get_word(f, NX_WORD(n), v);
+    return;
+  }
   v->tag = n < 0 ? NX_IS_NIL : NX_IS_INTS;
   v->n = n;
   for (int i = 0; i < n; i++) {
@@ -307,7 +319,7 @@ void nx_field_get (nx_ctx *C, const nx_field *f, const void *args,
       v->tag = v->tensor ? NX_IS_TENSOR : NX_IS_NIL; break;
     case NX_KIND_BOOL:
       v->tag = NX_IS_BOOL; v->i = AT_CONST(args, f, int); break;
-    case NX_KIND_ENUM: get_enum(f, AT_CONST(args, f, int), v); break;
+    case NX_KIND_ENUM: get_word(f, AT_CONST(args, f, int), v); break;
     case NX_KIND_INTS: case NX_KIND_DIMS:
       get_ints(C, f, AT_CONST(args, f, nx_ints).n,
                AT_CONST(args, f, nx_ints).v, v); break;

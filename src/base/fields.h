@@ -39,9 +39,12 @@ typedef enum nx_kind {
 const char *nx_kind_name (nx_kind kind);
 
 typedef struct nx_ints {
-  int n;                            /* -1: not given */
+  int n;                            /* -1: not given; below: a word */
   int64_t v[NEAP_MAXDIM];
 } nx_ints;
+
+/* 'n' of the i-th word that may stand for a list, and back. */
+#define NX_WORD(i) (-2 - (i))
 
 #define NX_MAXLIST 60
 
@@ -78,6 +81,9 @@ typedef struct nx_field {
   {#f, NX_KIND_ENUM, offsetof(s, f), d, names, doc}
 #define NX_INTS(s, f, d, doc) \
   {#f, NX_KIND_INTS, offsetof(s, f), d, NULL, doc}
+/* the same, or one of some words: n is NX_WORD(0), NX_WORD(1), ... */
+#define NX_INTS_OR(s, f, words, d, doc) \
+  {#f, NX_KIND_INTS, offsetof(s, f), d, words, doc}
 #define NX_LIST(s, f, d, doc) \
   {#f, NX_KIND_LIST, offsetof(s, f), d, NULL, doc}
 #define NX_DIM(s, f, d, doc) \

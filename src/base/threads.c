@@ -43,11 +43,11 @@ static inline void relax (void) {
 }
 
 
-static void take_jobs (nx_pool *p) {
+static void take_jobs (nx_pool *p, int place) {
   int64_t i;
   while ((i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed))
          < p->count)
-    p->job(p->arg, i);
+    p->job(p->arg, i, place);
 }
 
 
@@ -77,12 +77,14 @@ static unsigned next_round (nx_pool *p, unsigned seen) {
 static void *work (void *arg) {
   nx_pool *p = arg;
   unsigned seen = 0;
+  int place;
   while (!atomic_load(&p->quit)) {
     seen = next_round(p, seen);
     /* the task is open while there are places: joining is counted before
        looking, so the caller never leaves while we are inside */
     atomic_fetch_add(&p->active, 1);
-    if (atomic_fetch_sub(&p->helpers, 1) > 0) take_jobs(p);
+    place = atomic_fetch_sub(&p->helpers, 1);
+    if (place > 0) take_jobs(p, place);
     atomic_fetch_sub(&p->active, 1);
   }
   return NULL;
@@ -162,35 +164,43 @@ void nx_pool_set_threads (nx_pool *p, int threads) {
 
 
 static void run_alone (nx_job *job, void *arg, int64_t n) {
-  for (int64_t i = 0; i < n; i++) job(arg, i);
+  for (int64_t i = 0; i < n; i++) job(arg, i, 0);
 }
 
 
-static void share (nx_pool *p, int64_t n, nx_job *job, void *arg) {
+static void share (nx_pool *p, int64_t n, int places, nx_job *job,
+                   void *arg) {
+  int helpers = p->started < places - 1 ? p->started : places - 1;
   p->job = job;
   p->arg = arg;
   p->count = n;
   atomic_store(&p->next, 0);
-  atomic_store(&p->helpers, p->started);
+  atomic_store(&p->helpers, helpers);
   atomic_fetch_add(&p->round, 1);
   if (atomic_load(&p->sleeping) > 0) {
     pthread_mutex_lock(&p->lock);
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
   }
-  take_jobs(p);
+  take_jobs(p, 0);
   atomic_store(&p->helpers, 0);           /* no one may join any more */
   while (atomic_load(&p->active) > 0) relax();
 }
 
 
-void nx_parallel (nx_pool *p, int64_t n, nx_job *job, void *arg) {
-  if (n <= 1 || p->wanted <= 1 || forked(p) ||
+void nx_parallel_within (nx_pool *p, int64_t n, int places, nx_job *job,
+                         void *arg) {
+  if (n <= 1 || p->wanted <= 1 || places <= 1 || forked(p) ||
       pthread_mutex_trylock(&p->busy) != 0) {
     run_alone(job, arg, n);       /* also when another thread has the pool */
     return;
   }
   if (p->started == 0) start_workers(p);
-  share(p, n, job, arg);
+  share(p, n, places, job, arg);
   pthread_mutex_unlock(&p->busy);
+}
+
+
+void nx_parallel (nx_pool *p, int64_t n, nx_job *job, void *arg) {
+  nx_parallel_within(p, n, MAX_THREADS, job, arg);
 }

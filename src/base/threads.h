@@ -8,7 +8,8 @@
 #include "base/memory.h"
 
 typedef struct nx_pool nx_pool;
-typedef void nx_job (void *arg, int64_t i);
+/* 'place' tells the threads of one task from each other: the caller is 0 */
+typedef void nx_job (void *arg, int64_t i, int place);
 
 /* 'threads' counts the caller; 0: one for each processor. */
 nx_pool *nx_pool_new (nx_account *m, int threads);
@@ -22,5 +23,8 @@ void nx_pool_set_threads (nx_pool *p, int threads);
 ** returns when all are done. Jobs must not depend on each other.
 */
 void nx_parallel (nx_pool *p, int64_t n, nx_job *job, void *arg);
+/* The same on at most so many threads, whose places are below 'places'. */
+void nx_parallel_within (nx_pool *p, int64_t n, int places, nx_job *job,
+                         void *arg);
 
 #endif

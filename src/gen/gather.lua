@@ -69,7 +69,7 @@ local function each_use(text, f)
   for macro in pairs(macros) do names[#names + 1] = macro end
   table.sort(names)
   for _, macro in ipairs(names) do
-    for id in text:gmatch("\n" .. macro .. "%(([%w_]+),") do
+    for id in text:gmatch("\n" .. macro .. "%(([%w_]+)[,)]") do
       if id ~= "id" then f(id, macros[macro]) end
     end
   end
@@ -111,8 +111,9 @@ end
 local function prototypes(names)
   local out = {'/* Made by src/gen/gather.lua. */', '#ifndef nx_gen_ops_h',
                '#define nx_gen_ops_h', '#include "grad/op.h"',
-               '#include "op/broadcast.h"', '#include "op/slice.h"',
-               '#include "op/take.h"'}
+               '#include "op/broadcast.h"',
+               '#include "op/convolution.h"', '#include "op/slice.h"',
+               '#include "op/take.h"', '#include "op/windows.h"'}
   for _, path in ipairs(files "op") do
     local text = read(path)
     for head in text:gmatch "\nOPFN ([^{]-)%s*{" do

@@ -459,12 +459,15 @@ static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
 }
 
 static int call_in_c (lua_State *L, nl_state *S, nx_module *m) {
-  nx_tensor *in[8] = {0}, *y;
+  nx_tensor *in[8] = {0}, *out[NX_MAXRESULTS];
+  nl_tensor *h[NX_MAXRESULTS];
   size_t mark = S->mark;
-  int n = read_inputs(L, S, m, in), tried = 0;
-  nl_tensor *h = nl_newhandle(L, S);
-  do y = nx_module_call(S->C, m, n, in); while (!y && nl_again(L, S, &tried));
-  return nl_result(L, S, h, y, mark);
+  int n = read_inputs(L, S, m, in), tried = 0, count;
+  int room = nx_layer_results(m->layer);
+  nl_newhandles(L, S, room, h);
+  do count = nx_module_call_all(S->C, m, n, in, out);
+  while (count < 0 && nl_again(L, S, &tried));
+  return nl_results(L, S, room, h, count < room ? count : room, out, mark);
 }
 
 

@@ -95,6 +95,10 @@ void nl_tell (lua_State *L, nl_state *S);
    that began at 'mark': the last act of a function. */
 int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
                size_t mark);
+/* The same for several: handles for at most 'room', of which n are used. */
+void nl_newhandles (lua_State *L, nl_state *S, int n, nl_tensor **h);
+int nl_results (lua_State *L, nl_state *S, int room, nl_tensor **h, int n,
+                nx_tensor **t, size_t mark);
 /* Fails if the table at 'i' has other string keys than those in "a b c". */
 void nl_onlykeys (lua_State *L, nl_state *S, const char *who, int i,
                   const char *keys);

@@ -351,15 +351,10 @@ static int call_new (lua_State *L, nl_state *S, opcall *c) {
   int room = c->info->results, n;
   nl_tensor *h[MAXRESULTS];
   nx_tensor *out[MAXRESULTS];
-  for (int i = 0; i < room; i++) h[i] = nl_newhandle(L, S);
+  nl_newhandles(L, S, room, h);
   n = apply_checked(L, S, c, room, out);
   if (n > room) n = room;                  /* others are the gradient's */
-  for (int i = 0; i < n; i++) nl_fill(S, h[i], out[i]);
-  nx_pop(S->C, mark, NULL);
-  nl_tell(L, S);
-  for (int i = 0; i < n; i++) nl_scope_add(S, h[i]);
-  lua_settop(L, lua_gettop(L) - (room - n));
-  return n;
+  return nl_results(L, S, room, h, n, out, mark);
 }
 
 
@@ -374,6 +369,7 @@ static int call_op (lua_State *L) {
   c.requires_grad = 0;
   c.given = 0;
   memset(c.in, 0, sizeof(c.in));
+  memset(c.args.bytes, 0, c.info->op->argsize);   /* also what no field is */
   nx_fields_default(S->C, c.info->op->fields, c.args.bytes);
   read_call(L, S, &c);
   if (c.info->op->fields)

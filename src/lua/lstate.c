@@ -187,6 +187,22 @@ int nl_result (lua_State *L, nl_state *S, nl_tensor *h, nx_tensor *t,
 }
 
 
+void nl_newhandles (lua_State *L, nl_state *S, int n, nl_tensor **h) {
+  for (int i = 0; i < n; i++) h[i] = nl_newhandle(L, S);
+}
+
+int nl_results (lua_State *L, nl_state *S, int room, nl_tensor **h, int n,
+                nx_tensor **t, size_t mark) {
+  nl_check(L, S);
+  for (int i = 0; i < n; i++) nl_fill(S, h[i], t[i]);
+  nx_pop(S->C, mark, NULL);
+  nl_tell(L, S);
+  for (int i = 0; i < n; i++) nl_scope_add(S, h[i]);
+  lua_settop(L, lua_gettop(L) - (room - n));
+  return n;
+}
+
+
 void *nl_newclosing (lua_State *L, size_t size, lua_CFunction gc) {
   void *p = lua_newuserdatauv(L, size, 0);
   memset(p, 0, size);

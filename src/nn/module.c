@@ -279,11 +279,23 @@ void nx_module_blame (nx_ctx *C, const nx_module *m) {
 #define MAXIN 8
 
 /* a layer that is just an operation; its options stay as they were given */
-static nx_tensor *apply_op (nx_ctx *C, nx_module *m, int n,
-                            nx_tensor *const *in) {
+static int apply_op (nx_ctx *C, nx_module *m, int n, nx_tensor *const *in,
+                     nx_tensor **out) {
   union { char bytes[640]; double d; int64_t i; void *p; } args;
   memcpy(args.bytes, nx_module_args(m), m->layer->op->argsize);
-  return nx_apply(C, m->layer->op, args.bytes, n, in);
+  return nx_apply_all(C, m->layer->op, args.bytes, n, in, NX_NEW,
+                      NX_MAXRESULTS, out);
+}
+
+
+int nx_layer_results (const nx_layer *l) {
+  const char *names = l->op ? l->op->outputs : "y";
+  int n = 0;
+  for (; *names; names += *names == ' ') {
+    names += strcspn(names, " ");
+    n += names[-1] != '~';
+  }
+  return n < NX_MAXRESULTS ? n : NX_MAXRESULTS;
 }
 
 
@@ -297,26 +309,37 @@ nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *y) {
 }
 
 
-nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
-                           nx_tensor *const *in) {
+int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
+                        nx_tensor *const *in, nx_tensor **out) {
   const nx_layer *l = m->layer;
   const char *inputs = nx_layer_inputs(l);
-  nx_tensor *all[MAXIN] = {0}, *y;
+  nx_tensor *all[MAXIN] = {0};
   int optional, list, n = nx_names_count(inputs, &optional, &list);
-  if (nx_status(C)) return NULL;
+  int results = 1;
+  if (nx_status(C)) return -1;
   if (l->forward == NULL && l->op == NULL) {
     nx_fail(C, NEAP_EUNSUP, "%s: this layer has no forward in C",
             m->class_name);
-    return NULL;
+    return -1;
   }
   if (nin > n || nin < n - optional) {
     nx_fail(C, NEAP_EARG, "%s: called with %d tensors, expected %s",
             m->class_name, nin, inputs);
-    return NULL;
+    return -1;
   }
   for (int i = 0; i < nin; i++) all[i] = in[i];
-  y = l->op ? apply_op(C, m, n, all) : l->forward(C, m, all);
-  return l->flags & NX_CONTAINER ? y : nx_module_result(C, m, y);
+  if (l->op) results = apply_op(C, m, n, all, out);
+  else out[0] = l->forward(C, m, all);
+  if (results < 0) out[0] = NULL;
+  if (!(l->flags & NX_CONTAINER)) out[0] = nx_module_result(C, m, out[0]);
+  return out[0] ? results : -1;
+}
+
+
+nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
+                           nx_tensor *const *in) {
+  nx_tensor *out[NX_MAXRESULTS];
+  return nx_module_call_all(C, m, nin, in, out) > 0 ? out[0] : NULL;
 }
 
 

@@ -40,6 +40,7 @@ enum {
 const nx_field *nx_layer_fields (const nx_layer *l);
 const char *nx_layer_doc (const nx_layer *l);
 const char *nx_layer_inputs (const nx_layer *l);
+int nx_layer_results (const nx_layer *l);      /* how many at most */
 
 extern const nx_layer *const nx_layers[];
 const nx_layer *nx_layer_named (const char *name);
@@ -99,7 +100,13 @@ int nx_filled (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
                int learn, int dtype, int ndim, const int64_t *shape,
                double value);
 
-/* Calls the layer; errors name its place in the tree. */
+/*
+** Calls the layer; errors name its place in the tree. The first form gives
+** all results and how many there are, or -1.
+*/
+#define NX_MAXRESULTS 4
+int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
+                        nx_tensor *const *in, nx_tensor **out);
 nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
                            nx_tensor *const *in);
 /* True if some module of the tree has its forward outside C. */

@@ -100,17 +100,23 @@ static int check_input (nx_ctx *C, const nx_module *m, const nx_tensor *x,
                  nx_shape_of(x, have), want);
 }
 
-static nx_tensor *batch_norm_layer_forward (nx_ctx *C, nx_module *m,
-                                            nx_tensor *const *in) {
+static nx_tensor *batch_norm_layer_forward_act (nx_ctx *C, nx_module *m,
+                                                nx_tensor *const *in,
+                                                int activation) {
   batch_norm_layer *l = (batch_norm_layer *)m;
   nx_tensor *x = in[0], *y;
   int training = m->training || l->mean == NULL;
   if (check_input(C, m, x, l->num_features)) return NULL;
   y = nx_batch_norm(C, (nx_tensor *[]){x, l->mean, l->var, l->weight,
                                        l->bias}, training,
-                    next_share(l), l->eps);
+                    next_share(l), l->eps, activation);
   if (y) count_batch(l);
   return y;
+}
+
+static nx_tensor *batch_norm_layer_forward (nx_ctx *C, nx_module *m,
+                                            nx_tensor *const *in) {
+  return batch_norm_layer_forward_act(C, m, in, NX_NONE);
 }
 
 #define BATCH_NORM(id, title, input) \
@@ -120,7 +126,8 @@ const nx_layer nx_layer_##id = { \
          "batch, times weight plus bias.", \
   .inputs = "x", .fields = batch_norm_layer_fields, \
   .size = sizeof(batch_norm_layer), .init = batch_norm_layer_init, \
-  .forward = batch_norm_layer_forward \
+  .forward = batch_norm_layer_forward, \
+  .forward_act = batch_norm_layer_forward_act \
 };
 
 BATCH_NORM(batch_norm_1d, "BatchNorm1d",
@@ -336,7 +343,7 @@ static nx_tensor *instance_norm_layer_forward (nx_ctx *C, nx_module *m,
   if (l->mean && !m->training)
     return nx_batch_norm(C, (nx_tensor *[]){in[0], l->mean, l->var,
                                             l->weight, l->bias}, 0, 0,
-                         l->eps);
+                         l->eps, NX_NONE);
   if (l->mean && track(C, l, in[0])) return NULL;
   return nx_instance_norm(C, in[0], l->weight, l->bias, l->eps);
 }

@@ -78,22 +78,36 @@ static int linear_forward (nx_ctx *C, nx_node *n) {
 }
 
 
-/* the gradient before the activation, from y */
-static nx_tensor *before_activation (nx_ctx *C, nx_node *n, nx_tensor *gy) {
-  linear_args *a = n->a;
-  nx_tensor *y = n->out[0], *one;
-  switch (a->activation) {
+/* in operations, for second derivatives */
+static nx_tensor *slope (nx_ctx *C, nx_tensor *y, int activation) {
+  nx_tensor *one = nx_from_number(C, 1);
+  switch (activation) {
     case NX_RELU:
-      return nx_mul(C, gy, nx_to(C, nx_gt(C, y, nx_from_number(C, 0)),
-                                 gy->dtype));
-    case NX_TANH:
-      one = nx_from_number(C, 1);
-      return nx_mul(C, gy, nx_sub(C, one, nx_mul(C, y, y)));
-    case NX_SIGMOID:
-      one = nx_from_number(C, 1);
-      return nx_mul(C, gy, nx_mul(C, y, nx_sub(C, one, y)));
-    default: return gy;
+      return nx_to(C, nx_gt(C, y, nx_from_number(C, 0)), y->dtype);
+    case NX_TANH: return nx_sub(C, one, nx_mul(C, y, y));
+    default: return nx_mul(C, y, nx_sub(C, one, y));
   }
+}
+
+/*
+** The gradient before an activation that a product or a convolution ends
+** with, from the gradient and the result after it.
+*/
+OPFN nx_tensor *nx_before_activation (nx_ctx *C, nx_tensor *gy, nx_tensor *y,
+                                      int activation) {
+  const nx_kernels *K;
+  nx_tensor *in[2], *g;
+  if (gy == NULL || activation == NX_NONE) return gy;
+  if (C->recording) return nx_mul(C, gy, slope(C, y, activation));
+  K = nx_kernels_for(C, gy->dtype);
+  g = nx_new(C, gy->dtype, gy->ndim, gy->shape);
+  in[0] = gy;
+  in[1] = y;
+  if (g == NULL ||
+      nx_map(C, activation == NX_RELU ? K->relu_grad
+                : activation == NX_TANH ? K->tanh_grad : K->sigmoid_grad,
+             NULL, g, 2, in)) return NULL;
+  return g;
 }
 
 /*
@@ -102,8 +116,9 @@ static nx_tensor *before_activation (nx_ctx *C, nx_node *n, nx_tensor *gy) {
 */
 static int linear_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                         nx_tensor **gx) {
-  nx_tensor *x = n->in[0], *w = n->in[1];
-  nx_tensor *g = before_activation(C, n, gy[0]), *rows, *xrows;
+  linear_args *a = n->a;
+  nx_tensor *x = n->in[0], *w = n->in[1], *rows, *xrows;
+  nx_tensor *g = nx_before_activation(C, gy[0], n->out[0], a->activation);
   nx_ints first = {1, {0}};
   if (g == NULL) return nx_status(C);
   if (n->wants[0]) gx[0] = nx_matmul(C, g, w);
@@ -118,25 +133,13 @@ static int linear_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
 
 
 /* the same with products straight into their places */
-static nx_tensor *before_activation_fused (nx_ctx *C, nx_node *n,
-                                           nx_tensor *gy) {
-  linear_args *a = n->a;
-  const nx_kernels *K = nx_kernels_for(C, gy->dtype);
-  nx_map_fn *f = a->activation == NX_RELU ? K->relu_grad
-               : a->activation == NX_TANH ? K->tanh_grad : K->sigmoid_grad;
-  nx_tensor *in[2], *g;
-  if (a->activation == NX_NONE) return nx_dense(C, gy);
-  g = nx_new(C, gy->dtype, gy->ndim, gy->shape);
-  in[0] = gy;
-  in[1] = n->out[0];
-  return g && nx_map(C, f, NULL, g, 2, in) == 0 ? g : NULL;
-}
-
 static int linear_fused (nx_ctx *C, nx_node *n, nx_tensor **gy,
                          nx_tensor **gx) {
   nx_tensor *x = as_rows(C, n->in[0]), *w = n->in[1], *out;
-  nx_tensor *g = as_rows(C, before_activation_fused(C, n, gy[0]));
+  linear_args *a = n->a;
+  nx_tensor *g = nx_before_activation(C, gy[0], n->out[0], a->activation);
   nx_ints first = {1, {0}};
+  g = g ? as_rows(C, nx_dense(C, g)) : NULL;
   if (nx_status(C)) return nx_status(C);
   if (n->wants[0]) {
     gx[0] = nx_new(C, x->dtype, n->in[0]->ndim, n->in[0]->shape);

@@ -195,6 +195,13 @@ EXTREME(max, 1, "Largest element; along a dimension also its position. Of "
 EXTREME(min, 0, "Smallest element; along a dimension also its position. Of "
                 "equal ones the first; NaN is smallest.")
 
+/* Along one dimension: out[0] largest elements, out[1] where, from 0. */
+OPFN int nx_max_along (nx_ctx *C, nx_tensor *x, int64_t dim,
+                       nx_tensor **out) {
+  extremum_args a = {dim, 0, 0};
+  return nx_apply_all(C, &nx_op_max, &a, 1, &x, NX_NEW, 2, out) < 0;
+}
+
 
 static int position_shape (nx_ctx *C, nx_node *n) {
   unsigned char mark[NEAP_MAXDIM];

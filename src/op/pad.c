@@ -6,6 +6,7 @@
 #include "ops.h"
 #include "tensor/view.h"
 
+#define MODES "constant reflect replicate circular"
 enum { CONSTANT, REFLECT, REPLICATE, CIRCULAR };
 
 typedef struct pad_args {
@@ -18,7 +19,7 @@ static const nx_field pad_fields[] = {
   NX_LIST(pad_args, pad, NX_REQUIRED,
           "how many before and after the last dimension, then the one "
           "before it, ..."),
-  NX_ENUM(pad_args, mode, "constant reflect replicate circular", CONSTANT,
+  NX_ENUM(pad_args, mode, MODES, CONSTANT,
           "where new elements come from"),
   NX_NUMBER(pad_args, value, 0, "new elements of mode constant"),
   NX_END
@@ -160,3 +161,8 @@ const nx_op nx_op_pad = {
   .argsize = sizeof(pad_args),
   .shape = pad_shape, .forward = pad_forward, .grad = pad_grad
 };
+
+OPFN nx_tensor *nx_pad (nx_ctx *C, nx_tensor *x, nx_list pad, int mode) {
+  pad_args a = {pad, mode, 0};
+  return nx_apply(C, &nx_op_pad, &a, 1, &x);
+}

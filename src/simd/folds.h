@@ -97,7 +97,7 @@ static void FN(prod) (size_t n, const void *px, void *y) {
 ** it is first. A product with 0 is 0 unless there is NaN or infinity: only
 ** then each element is looked at.
 */
-#define EXTREME(name, best_of, better, fold, rival) \
+#define EXTREME(name, best_of, better, kept, fold, rival) \
 static T FN(fold##_slow) (size_t n, const T *x) { \
   T best = x[0]; \
   for (size_t i = 1; i < n && best == best; i++) \
@@ -153,7 +153,8 @@ static void FN(rival) (size_t n, const void *px, uint32_t row, void *pbest, \
                        uint32_t *at) { \
   const T *x = px; \
   T *best = pbest; \
-  for (size_t i = 0; i < n; i++) { \
+  size_t i = RIVALS(n, x, row, best, at, kept); \
+  for (; i < n; i++) { \
     const int wins = (x[i] better best[i]) | \
                      ((x[i] != x[i]) & (best[i] == best[i])); \
     best[i] = wins ? x[i] : best[i]; \
@@ -161,8 +162,52 @@ static void FN(rival) (size_t n, const void *px, uint32_t row, void *pbest, \
   } \
 }
 
-EXTREME(max, vmax, >, largest, max_rival)
-EXTREME(min, vmin, <, smallest, min_rival)
+/*
+** All elements as vectors, where positions are as wide as numbers: a
+** number that is not kept wins, unless it meets NaN.
+*/
+#if W > 1 && !NX_DOUBLE
+#define RIVALS(n, x, row, best, at, kept) \
+  FN(rivals_##kept)(n, x, row, best, at)
+#define RIVALS_OF(kept) \
+static size_t FN(rivals_##kept) (size_t n, const T *x, uint32_t row, \
+                                 T *best, uint32_t *at) { \
+  const V r = vreal(iset(row)); \
+  size_t i = 0; \
+  for (; i + W <= n; i += W) { \
+    V v = vload(x + i), b = vload(best + i); \
+    V p = vload((const T *)(const void *)(at + i)); \
+    RIVAL(kept) \
+    vstore(best + i, keep); \
+    vstore((T *)(void *)(at + i), where); \
+  } \
+  if (i < n) { \
+    V v = vload_n(x + i, n - i), b = vload_n(best + i, n - i); \
+    V p = vload_n((const T *)(const void *)(at + i), n - i); \
+    RIVAL(kept) \
+    vstore_n(best + i, keep, n - i); \
+    vstore_n((T *)(void *)(at + i), where, n - i); \
+  } \
+  return n; \
+}
+#define RIVAL(kept) \
+  V keep = vsel(kept(v, b), b, vsel(veq(b, b), v, b)); \
+  V where = vsel(kept(v, b), p, vsel(veq(b, b), r, p));
+#define at_most(v, b) vle(v, b)
+#define at_least(v, b) vle(b, v)
+RIVALS_OF(at_most)
+RIVALS_OF(at_least)
+#undef RIVALS_OF
+#else
+#define RIVALS(n, x, row, best, at, kept) 0
+#endif
+
+EXTREME(max, vmax, >, at_most, largest, max_rival)
+EXTREME(min, vmin, <, at_least, smallest, min_rival)
+#undef RIVALS
+#undef RIVAL
+#undef at_most
+#undef at_least
 
 
 /* y[i] = x[0] + ... + x[i], and the product; in double precision */

@@ -76,6 +76,34 @@ typedef void nx_normalise_grad_fn (size_t n, const void *g, const void *x,
                                    double rstd, void *gx, void *gw,
                                    void *gb);
 
+/* Neighbours in a row of an image: where they begin, how many. */
+typedef struct nx_run { ptrdiff_t from; size_t length; } nx_run;
+
+/* Convolutions: see convolve.h. */
+typedef void nx_lay_fn (size_t rows, size_t n, const void *x, ptrdiff_t xs,
+                        void *y, ptrdiff_t ys);
+typedef void nx_deal_fn (size_t rows, size_t n, const void *x, ptrdiff_t xs,
+                         void *y, ptrdiff_t ys, ptrdiff_t odd);
+typedef void nx_collect_fn (size_t k, const ptrdiff_t *tap, const void *x,
+                            size_t runs, const nx_run *run, void *out);
+typedef void nx_spread_fn (size_t k, const ptrdiff_t *tap, void *x,
+                           size_t runs, const nx_run *run,
+                           const void *from);
+typedef void nx_patch_fn (size_t mr, size_t n, size_t k, const void *a,
+                          const void *b, void *c, ptrdiff_t ldc,
+                          const void *start, int relu);
+typedef void nx_sweep_fn (size_t mr, size_t n, int halves, size_t k,
+                          const void *a, const ptrdiff_t *tap, const void *x,
+                          const ptrdiff_t *at, void *c, ptrdiff_t ldc,
+                          const void *start, int relu);
+typedef void nx_weigh_fn (size_t m, size_t n, const ptrdiff_t *tap,
+                          const void *x, size_t rows, const ptrdiff_t *row,
+                          size_t cols, const void *g, void *c);
+
+/* Sums of a row of gradients, added to out[0], out[1]: see normalise.h. */
+typedef void nx_lean_fn (size_t n, const void *g, const void *x,
+                         const void *y, double shift, double *out);
+
 /* All kernels: kind, name. A table may lack some (NULL). */
 #define NX_KERNEL_LIST(X) \
   X(map, add) X(map, sub) X(map, mul) X(map, div) \
@@ -83,6 +111,10 @@ typedef void nx_normalise_grad_fn (size_t n, const void *g, const void *x,
   X(map, select)         /* y = p1 (bytes) ? p2 : p3 */ \
   X(map, scale)          /* y = c0 x + c1 */ \
   X(map, muladd)         /* y = p1 p2 + p3 */ \
+  X(map, affine)         /* y = c0 (p1 - c2) + c1 */ \
+  X(map, affine_relu) \
+  X(map, mix)            /* y = c0 p1 + c1 (p2 - c3) + c2 */ \
+  X(map, mix_relu)       /* the same with p1 only where p3 > 0 */ \
   X(map, lerp)           /* y = p1 + p3 (p2 - p1) */ \
   X(map, square_from)    /* y = p1 + (p2 - p3)^2 */ \
   X(map, blend)          /* y = p1 p2 + p3 p4 + p5 */ \
@@ -117,10 +149,14 @@ typedef void nx_normalise_grad_fn (size_t n, const void *g, const void *x,
   X(row, cumsum) X(row, cumprod) \
   X(softened, softened) \
   X(normalise, normalise) X(normalise_grad, normalise_grad) \
+  X(lean, lean) \
   X(fill, uniform) X(fill, normal) \
   X(drop, drop) \
   X(product, product) \
-  X(finish, finish)
+  X(finish, finish) \
+  X(lay, lay) X(deal, deal) \
+  X(collect, collect) X(spread, spread) X(patch, patch) \
+  X(sweep, sweep) X(weigh, weigh)
 
 /* Of whole numbers only. */
 #define NX_WHOLE_LIST(X) \
@@ -134,6 +170,8 @@ typedef struct nx_kernels {
   NX_KERNEL_LIST(NX_X)
   NX_WHOLE_LIST(NX_X)
 #undef NX_X
+  int lanes;                   /* of a vector */
+  int rows, cols;              /* of the tiles of products in registers */
 } nx_kernels;
 
 /* Kernels of one instruction set; 'wide' for double. */

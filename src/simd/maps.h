@@ -70,6 +70,16 @@ MAP2(minimum, FN(vsmaller)(a, b))
 MAP3(clamp, FN(vsmaller)(FN(vlarger)(a, b), d))
 MAP1(scale, vfma(a, vset(c[0]), vset(c[1])))
 MAP3(muladd, vfma(a, b, d))
+/* what a channel is normalised with, and its gradient: see batchnorm.c */
+#define CENTRED vfma(vsub(a, vset(c[2])), vset(c[0]), vset(c[1]))
+MAP1(affine, CENTRED)
+MAP1(affine_relu, vsel(vlt(CENTRED, vset(0)), vset(0), CENTRED))
+#undef CENTRED
+#define MIXED(g) \
+  vfma(g, vset(c[0]), vfma(vsub(b, vset(c[3])), vset(c[1]), vset(c[2])))
+MAP2(mix, MIXED(a))
+MAP3(mix_relu, MIXED(vsel(vlt(vset(0), d), a, vset(0))))
+#undef MIXED
 /* a + d (b - a), from the nearer end, so that both ends are exact */
 MAP3(lerp, vsel(vlt(d, vset((T)0.5)), vfma(d, vsub(b, a), a),
                 vfnma(vsub(vset(1), d), vsub(b, a), b)))

@@ -79,3 +79,41 @@ static void FN(normalise_grad) (size_t n, const void *pg, const void *px,
 #undef STORE
 #undef STORE_N
 }
+
+
+/*
+** Sums over a row: out[0] of g, out[1] of g (x - shift). Where 'y' is given
+** g counts only where y > 0: the gradient before a rectifier.
+*/
+ALWAYS void FN(lean_body) (size_t n, const T *g, const T *x, const T *y,
+                           double shift, double *out) {
+  const V m = vset(shift), zero = vset(0);
+  V s0 = zero, s1 = zero, t0 = zero, t1 = zero;
+  size_t i = 0;
+#define TERM(load, at, s, t) { \
+    V a = load(g, at); \
+    if (y) a = vsel(vlt(zero, load(y, at)), a, zero); \
+    s = vadd(s, a); \
+    t = vfma(a, vsub(load(x, at), m), t); }
+#define LOAD(p, at) vload(p + at)
+#define LOAD_N(p, at) vload_n(p + at, n - at)
+  for (; i + 2 * W <= n; i += 2 * W) {
+    TERM(LOAD, i, s0, t0)
+    TERM(LOAD, i + W, s1, t1)
+  }
+  for (; i + W <= n; i += W) TERM(LOAD, i, s0, t0)
+  if (i < n) {                 /* masked elements of g are 0 */
+    TERM(LOAD_N, i, s0, t0)
+  }
+#undef TERM
+#undef LOAD
+#undef LOAD_N
+  out[0] += (double)FN(across_sum)(vadd(s0, s1));
+  out[1] += (double)FN(across_sum)(vadd(t0, t1));
+}
+
+static void FN(lean) (size_t n, const void *g, const void *x, const void *y,
+                      double shift, double *out) {
+  if (y) FN(lean_body)(n, g, x, y, shift, out);
+  else FN(lean_body)(n, g, x, NULL, shift, out);
+}

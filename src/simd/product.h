@@ -196,7 +196,6 @@ static void FN(finish) (size_t m, size_t n, void *pc, ptrdiff_t ldc,
   }
 }
 
-#undef NR
 #undef KC
 #undef TILE
 #undef TILE_HEAD

@@ -5,4 +5,5 @@ static const nx_kernels TABLE = {
 #define NX_X(kind, name) .name = FN(name),
   NX_KERNEL_LIST(NX_X)
 #undef NX_X
+  .lanes = W, .rows = MR, .cols = NR
 };

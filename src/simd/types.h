@@ -16,6 +16,7 @@
 #include "simd/normalise.h"
 #include "simd/random.h"
 #include "simd/product.h"
+#include "simd/convolve.h"
 #include "simd/table.h"
 #include "simd/vector_end.h"
 #undef NX_DOUBLE
@@ -35,6 +36,7 @@
 #include "simd/normalise.h"
 #include "simd/random.h"
 #include "simd/product.h"
+#include "simd/convolve.h"
 #include "simd/table.h"
 #include "simd/vector_end.h"
 #undef NX_DOUBLE

@@ -36,6 +36,21 @@
 #endif
 #define VI __m256i
 #define vload(p) PD(loadu)(p)
+#if NX_DOUBLE
+#define veven(a, b) \
+  _mm256_permute4x64_pd(_mm256_unpacklo_pd(a, b), 0xd8)
+#define vodd(a, b) \
+  _mm256_permute4x64_pd(_mm256_unpackhi_pd(a, b), 0xd8)
+#define vload_2(p, q) _mm256_insertf128_pd( \
+  _mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q), 1)
+#else
+#define DEALT(a, b, which) _mm256_castpd_ps(_mm256_permute4x64_pd( \
+  _mm256_castps_pd(_mm256_shuffle_ps(a, b, which)), 0xd8))
+#define veven(a, b) DEALT(a, b, 0x88)
+#define vodd(a, b) DEALT(a, b, 0xdd)
+#define vload_2(p, q) _mm256_insertf128_ps( \
+  _mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q), 1)
+#endif
 #define vstore(p, v) PD(storeu)(p, v)
 #define vload_n(p, n) PD(maskload)(p, NX_TAIL(n))
 #define vstore_n(p, v, n) PD(maskstore)(p, NX_TAIL(n), v)

@@ -37,6 +37,21 @@
 #endif
 #define VI __m512i
 #define vload(p) PD(loadu)(p)
+#if NX_DOUBLE
+#define veven(a, b) _mm512_permutex2var_pd(a, \
+  _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b)
+#define vodd(a, b) _mm512_permutex2var_pd(a, \
+  _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b)
+#define vload_2(p, q) _mm512_insertf64x4( \
+  _mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1)
+#else
+#define veven(a, b) _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+  0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b)
+#define vodd(a, b) _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)
+#define vload_2(p, q) _mm512_insertf32x8( \
+  _mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1)
+#endif
 #define vstore(p, v) PD(storeu)(p, v)
 #define vstore_n(p, v, n) NX_MASKED(storeu)(p, (M)((1u << (n)) - 1), v)
 #define vset(x) PD(set1)((T)(x))

@@ -7,6 +7,7 @@
 #define VI UI
 #define M int
 #define vload(p) (*(p))
+#define vload_2(p, q) ((void)(q), *(p))
 #define vstore(p, v) (*(p) = (v))
 #define vload_n(p, n) ((void)(n), *(p))
 #define vstore_n(p, v, n) ((void)(n), *(p) = (v))

@@ -9,6 +9,10 @@
 #undef NX_TAIL
 #undef NX_MASKED
 #undef vload
+#undef vload_2
+#undef veven
+#undef vodd
+#undef DEALT
 #undef vstore
 #undef vload_n
 #undef vstore_n
@@ -38,6 +42,7 @@
 #undef vscale
 #undef vfrom_words
 #undef MR
+#undef NR
 #undef NV
 #undef T
 #undef UI

@@ -5,6 +5,8 @@
 **
 **   V W M VI        vector, its elements, its mask, its bits as integers
 **   vload vstore    unaligned; the _n forms touch the first n elements
+**   vload_2(p, q)   the lower half from p, the upper one from q
+**   veven vodd      elements 0, 2 ... (1, 3 ...) of two vectors, as one
 **   vset            all elements alike
 **   vadd ... vfma   vfma(a,b,c) = a b + c; vfnma(a,b,c) = c - a b
 **   vmin vmax       the second operand where one is NaN

@@ -84,13 +84,14 @@ static void multiply (const task *t, nx_matrix a, nx_matrix b, nx_matrix c) {
 }
 
 
-static void product_piece (void *arg, int64_t i) {
+static void product_piece (void *arg, int64_t i, int place) {
   const task *t = arg;
   int64_t size = (int64_t)nx_dtype_size(t->dtype), k = t->a.cols;
   int64_t row = i / t->across * t->rows, col = i % t->across * t->cols;
   int64_t rows = t->c.rows - row < t->rows ? t->c.rows - row : t->rows;
   int64_t cols = t->c.cols - col < t->cols ? t->c.cols - col : t->cols;
   nx_matrix c = part(t->c, size, row, rows, col, cols);
+  (void)place;
   multiply(t, part(t->a, size, row, rows, 0, k),
            part(t->b, size, 0, k, col, cols), c);
   if (t->bias || t->activation)
@@ -153,9 +154,10 @@ typedef struct batch {
   int64_t n, per;
 } batch;
 
-static void batch_piece (void *arg, int64_t i) {
+static void batch_piece (void *arg, int64_t i, int place) {
   const batch *s = arg;
   int64_t last = (i + 1) * s->per < s->n ? (i + 1) * s->per : s->n;
+  (void)place;
   for (int64_t j = i * s->per; j < last; j++) {
     nx_matrix a, b, c;
     s->nth(s->arg, j, &a, &b, &c);

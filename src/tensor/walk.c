@@ -33,9 +33,10 @@ typedef struct pieces {
   int64_t n, per;
 } pieces;
 
-static void one_piece (void *arg, int64_t i) {
+static void one_piece (void *arg, int64_t i, int place) {
   pieces *p = arg;
   int64_t first = i * p->per, last = first + p->per;
+  (void)place;
   p->job(p->arg, first, last < p->n ? last : p->n);
 }
 
