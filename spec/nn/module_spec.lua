@@ -308,7 +308,7 @@ describe("every layer", function()
     samples["LPPool" .. d .. "d"] = {function()
       return nn["LPPool" .. d .. "d"](2, 2)
     end, {images[d]}}
-    samples["MaxUnpool" .. d .. "d"] = {}      -- beside MaxPool: below
+    samples["MaxUnpool" .. d .. "d"] = {}      -- image_spec.lua
   end
 
   -- The gradient of each parameter against differences of the loss.

@@ -174,7 +174,7 @@ static void set_options (lua_State *L, nl_state *S, opcall *c, int i) {
 
 /*
 ** A table is a list where a list is wanted (with options among it), else
-** options.
+** options. An empty one is a list only where there is no default.
 */
 static int wants_list (const item *it, const opinfo *info) {
   if (it == NULL) return 0;
@@ -188,6 +188,7 @@ static void read_table (lua_State *L, nl_state *S, opcall *c,
   int names = has_names(L, i);
   if (wants_list(it, c->info) &&
       (lua_rawlen(L, i) > 0 || (!names && it->field &&
+                                it->field->fallback == NX_REQUIRED &&
                                 it->field->kind != NX_KIND_DIMS))) {
     if (it->field == NULL) set_list(L, S, c, i);
     else nl_setfield(L, S, c->info->op->name, it->field, c->args.bytes, i);

@@ -321,7 +321,7 @@ static void return_channels (void *arg, int64_t first, int64_t last) {
     for (int64_t n = 0; n < s->batch; n++)
       for (int64_t i = 0; i < s->row; i += BLOCK) {
         int64_t r = row_at(s, n, c) + i * s->size;
-        s->K->lean((size_t)(s->row - i < BLOCK ? s->row - i : BLOCK),
+        s->K->gradient_sums((size_t)(s->row - i < BLOCK ? s->row - i : BLOCK),
                    s->g + r, s->x + r, s->shown ? s->shown + r : NULL,
                    at(s->mean, c, 0), sums);
       }

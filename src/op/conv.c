@@ -6,6 +6,7 @@
 #include <string.h>
 #include "op/composed.h"
 #include "op/convolution.h"
+#include "op/image.h"
 
 enum { X, W, B };
 
@@ -34,29 +35,6 @@ static const nx_field conv_transpose_fields[] = {
 };
 
 
-/* the dimensions of the image, from the name: conv2d, conv_transpose2d */
-static int dims_of (const nx_node *n) {
-  const char *name = n->op->name;
-  return name[strlen(name) - 2] - '0';
-}
-
-/* one entry stands for all dimensions */
-static int widen (nx_ctx *C, const nx_node *n, const char *name, nx_ints *v,
-                  int64_t least) {
-  int dims = dims_of(n);
-  if (v->n == 1)
-    while (v->n < dims) v->v[v->n++] = v->v[0];
-  if (v->n != dims)
-    return nx_op_fail(C, n, NEAP_EARG, "%s has %d entries, expected 1 or %d",
-                      name, v->n, dims);
-  for (int d = 0; d < dims; d++)
-    if (v->v[d] < least || v->v[d] > INT32_MAX)
-      return nx_op_fail(C, n, NEAP_EARG, "%s is %lld, expected at least "
-                        "%lld", name, (long long)v->v[d], (long long)least);
-  return 0;
-}
-
-
 /* what x should be, in words */
 static const char *wanted (int dims, int64_t channels, char *out,
                            size_t room) {
@@ -82,7 +60,7 @@ static int check_shapes (nx_ctx *C, const nx_node *n, int64_t groups,
                          int64_t in, int64_t out) {
   const nx_tensor *x = n->in[X], *w = n->in[W];
   const nx_tensor *b = n->nin > B ? n->in[B] : NULL;
-  int dims = dims_of(n), lead = x->ndim - dims;
+  int dims = nx_image_dims(n), lead = x->ndim - dims;
   char have[NX_SHAPE_TEXT], weight[NX_SHAPE_TEXT], want[120];
   if (groups < 1 || w->shape[0] % groups != 0)
     return nx_op_fail(C, n, NEAP_ESHAPE, "weight (%s) cannot be divided into "
@@ -102,10 +80,10 @@ static int check_shapes (nx_ctx *C, const nx_node *n, int64_t groups,
 static int check_weight (nx_ctx *C, const nx_node *n) {
   const nx_tensor *w = n->in[W];
   char text[NX_SHAPE_TEXT];
-  if (w->ndim != dims_of(n) + 2 || w->len == 0)
+  if (w->ndim != nx_image_dims(n) + 2 || w->len == 0)
     return nx_op_fail(C, n, NEAP_ESHAPE, "weight is %s, expected %d "
                       "dimensions that are not empty", nx_shape_of(w, text),
-                      dims_of(n) + 2);
+                      nx_image_dims(n) + 2);
   return check_types(C, n);
 }
 
@@ -113,11 +91,11 @@ static int check_weight (nx_ctx *C, const nx_node *n) {
 /* x with a batch, as the sums want it */
 static nx_tensor *batched (nx_ctx *C, const nx_node *n) {
   nx_tensor *x = n->in[X];
-  return x->ndim == dims_of(n) + 1 ? nx_unsqueeze(C, x, 0) : x;
+  return x->ndim == nx_image_dims(n) + 1 ? nx_unsqueeze(C, x, 0) : x;
 }
 
 static int finish (nx_ctx *C, nx_node *n, nx_tensor *y) {
-  if (y && n->in[X]->ndim == dims_of(n) + 1) y = nx_select(C, y, 0, 0);
+  if (y && n->in[X]->ndim == nx_image_dims(n) + 1) y = nx_select(C, y, 0, 0);
   return nx_composed(C, n, y);
 }
 
@@ -129,7 +107,7 @@ static int finish (nx_ctx *C, nx_node *n, nx_tensor *y) {
 static int result_size (nx_ctx *C, const nx_node *n, const nx_conv_args *a,
                         convolution_args *c) {
   const nx_tensor *x = n->in[X], *w = n->in[W];
-  int dims = dims_of(n), same = a->padding.n == NX_PADDING_SAME;
+  int dims = nx_image_dims(n), same = a->padding.n == NX_PADDING_SAME;
   char have[NX_SHAPE_TEXT], kernel[NX_SHAPE_TEXT];
   for (int d = 0; d < dims; d++) {
     int64_t in = x->shape[x->ndim - dims + d];
@@ -156,12 +134,12 @@ static int complete (nx_ctx *C, const nx_node *n, const nx_conv_args *a,
   c->stride = a->stride;
   c->padding = a->padding.n < 0 ? none : a->padding;
   c->dilation = a->dilation;
-  c->size.n = dims_of(n);
+  c->size.n = nx_image_dims(n);
   c->groups = a->groups;
   c->activation = a->activation;
-  if (widen(C, n, "stride", &c->stride, 1) ||
-      widen(C, n, "padding", &c->padding, 0) ||
-      widen(C, n, "dilation", &c->dilation, 1)) return nx_status(C);
+  if (nx_image_widen(C, n, "stride", &c->stride, 1) ||
+      nx_image_widen(C, n, "padding", &c->padding, 0) ||
+      nx_image_widen(C, n, "dilation", &c->dilation, 1)) return nx_status(C);
   return 0;
 }
 
@@ -180,9 +158,9 @@ static int conv_compose (nx_ctx *C, nx_node *n) {
 static int image_size (nx_ctx *C, const nx_node *n, nx_ints more,
                        convolution_args *c) {
   const nx_tensor *x = n->in[X], *w = n->in[W];
-  int dims = dims_of(n);
+  int dims = nx_image_dims(n);
   char have[NX_SHAPE_TEXT];
-  if (widen(C, n, "output_padding", &more, 0)) return nx_status(C);
+  if (nx_image_widen(C, n, "output_padding", &more, 0)) return nx_status(C);
   for (int d = 0; d < dims; d++) {
     int64_t in = x->shape[x->ndim - dims + d];
     if (more.v[d] >= c->stride.v[d] && more.v[d] >= c->dilation.v[d])

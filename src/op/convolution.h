@@ -30,6 +30,9 @@ typedef struct convolution_args {
 
 extern const nx_field nx_convolution_fields[];
 
+/* The arguments are lists for so many dimensions, and make sense. */
+int nx_convolution_lists (nx_ctx *C, const nx_node *n, int dims);
+
 /*
 ** The lattice of a node that is one of the sums; x, w and y are its inputs
 ** and result in their roles (shapes only). Fails when they do not fit.
@@ -79,9 +82,6 @@ nx_tensor *nx_weights_pack (nx_ctx *C, int dtype, const nx_weights *w);
 */
 int64_t nx_lattice_cut (const nx_lattice *l, const nx_weights *w,
                         int64_t size, int64_t *lines);
-
-/* Memory for n distances. */
-nx_tensor *nx_distances (nx_ctx *C, int64_t n);
 
 /* y = activation(w x + bias) for dense x and y; 'bias' may be NULL. */
 int nx_convolve_into (nx_ctx *C, const nx_lattice *l, const nx_weights *w,

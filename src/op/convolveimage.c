@@ -89,15 +89,15 @@ typedef struct giving {
 } giving;
 
 /* The room of a thread: lattice, panel, tile, zeros, runs, distances. */
-typedef struct nx_room {
+typedef struct giving_room {
   char *lattice, *panel, *tile, *zeros;
   nx_run *runs;
   ptrdiff_t *to;
-} nx_room;
+} giving_room;
 
-static nx_room room_of (const giving *s, int place) {
+static giving_room room_of (const giving *s, int place) {
   const int64_t mr = s->K->rows, nr = s->K->cols;
-  nx_room r;
+  giving_room r;
   r.lattice = s->room + place * s->each;
   r.panel = r.lattice + s->lattice * s->size;
   r.tile = r.panel + s->w.channels * nr * s->size;
@@ -110,7 +110,7 @@ static nx_room room_of (const giving *s, int place) {
 /* n places of the results, to channels [from, to) of the image */
 static void give_panel (const giving *s, const char *y, int64_t place,
                         int64_t n, int64_t from, int64_t to,
-                        const char *packed, const nx_room *room) {
+                        const char *packed, const giving_room *room) {
   const int mr = s->K->rows, nr = s->K->cols;
   const int64_t block = s->w.channels * mr * s->size;
   nx_run whole = {place, (size_t)n};
@@ -133,7 +133,7 @@ static void give_panel (const giving *s, const char *y, int64_t place,
 static void give_piece (void *arg, int64_t i, int place) {
   const giving *s = arg;
   const int mr = s->K->rows, nr = s->K->cols;
-  nx_room room = room_of(s, place);
+  giving_room room = room_of(s, place);
   int64_t from = i % s->chunks * s->chunk, to = from + s->chunk;
   int64_t g = i / s->chunks % s->w.groups, image = i / s->chunks / s->w.groups;
   int64_t plane = s->l.in[0] * s->l.in[1] * s->l.in[2];

@@ -98,13 +98,8 @@ static void weigh_unit (const weighing *s, int64_t u, int64_t g,
   const char *y = s->y + ((image * s->w.groups + g) * s->w.rows *
                           s->l.places + first * (s->l.places / all)) *
                   s->size;
-  if (l.bare)
-    x += (l.first[0] * l.plane + l.first[1] * l.row) * s->size;
-  else {
-    if (s->bands > 1) nx_lattice_edge(&l, s->w.channels, s->size, room);
-    nx_lattice_fill(s->K, &l, s->w.channels, s->size, x, room);
-    x = room;
-  }
+  if (s->bands > 1) nx_lattice_edge(&l, s->w.channels, s->size, room);
+  x = nx_lattice_lay(s->K, &l, s->w.channels, s->size, x, room);
   weigh_band(s, &l, x, y, from, to, out, room + s->lattice * s->size);
 }
 

@@ -68,6 +68,10 @@ nx_lattice nx_lattice_low (const nx_lattice *l, int64_t lines) {
 }
 
 
+nx_tensor *nx_distances (nx_ctx *C, int64_t n) {
+  return nx_new(C, NEAP_U8, 2, (int64_t[]){n, sizeof(ptrdiff_t)});
+}
+
 void nx_lattice_taps (const nx_lattice *l, int64_t channels, ptrdiff_t *tap) {
   const int64_t *k = l->kernel;
   for (int64_t c = 0; c < channels; c++)
@@ -172,10 +176,12 @@ static void fill_rows (const nx_kernels *K, const nx_lattice *l,
     }
 }
 
-void nx_lattice_fill (const nx_kernels *K, const nx_lattice *l,
-                      int64_t channels, int64_t size, const char *image,
-                      char *lattice) {
+const char *nx_lattice_lay (const nx_kernels *K, const nx_lattice *l,
+                            int64_t channels, int64_t size,
+                            const char *image, char *lattice) {
   int64_t d0, d1, h0, h1;
+  if (l->bare)
+    return image + (l->first[0] * l->plane + l->first[1] * l->row) * size;
   lines(l, 0, &d0, &d1);
   lines(l, 1, &h0, &h1);
   for (int64_t c = 0; c < channels && h1 > h0; c++)
@@ -185,15 +191,14 @@ void nx_lattice_fill (const nx_kernels *K, const nx_lattice *l,
                 size, h1 - h0,
                 lattice + (c * l->channel + (d - l->first[0]) * l->plane +
                            (h0 - l->first[1]) * l->row) * size);
+  return lattice;
 }
 
 
-/*
-** Rows of the lattice that are beside the image.
-*/
 void nx_lattice_edge (const nx_lattice *l, int64_t channels, int64_t size,
                       char *lattice) {
   int64_t d0, d1, h0, h1;
+  if (l->bare) return;
   lines(l, 0, &d0, &d1);
   lines(l, 1, &h0, &h1);
   for (int64_t c = 0; c < channels; c++)

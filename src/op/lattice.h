@@ -45,6 +45,8 @@ nx_lattice nx_lattice_band (const nx_lattice *l, int64_t from, int64_t to);
 /* How many rows (or planes) of the result there are. */
 int64_t nx_lattice_lines (const nx_lattice *l);
 
+/* Memory for n distances. */
+nx_tensor *nx_distances (nx_ctx *C, int64_t n);
 /* Distances of the taps of 'channels' channels. */
 void nx_lattice_taps (const nx_lattice *l, int64_t channels, ptrdiff_t *tap);
 /* Where the place of a result lies. */
@@ -54,13 +56,14 @@ size_t nx_lattice_runs (const nx_lattice *l, int64_t place, int64_t n,
                         nx_run *run);
 
 /*
-** Channels of an image into the lattice. Elements beside the image are
-** left alone: they are what they were from the start. 'size': bytes of an
-** element.
+** Lays channels of an image out into 'lattice', whose elements beside the
+** image are left alone: they are what they were from the start. Returns
+** where the lattice is: in the image itself where it is bare. 'size': bytes
+** of an element.
 */
-void nx_lattice_fill (const nx_kernels *K, const nx_lattice *l,
-                      int64_t channels, int64_t size, const char *image,
-                      char *lattice);
+const char *nx_lattice_lay (const nx_kernels *K, const nx_lattice *l,
+                            int64_t channels, int64_t size,
+                            const char *image, char *lattice);
 /* Zeros into the rows beside the image, which are other ones in each
    band. */
 void nx_lattice_edge (const nx_lattice *l, int64_t channels, int64_t size,

@@ -5,6 +5,7 @@
 */
 #include <string.h>
 #include "op/composed.h"
+#include "op/image.h"
 #include "op/windows.h"
 
 typedef struct pool_args {
@@ -57,41 +58,20 @@ static const nx_field max_unpool_fields[] = {
 };
 
 
-/* the dimensions of the image, from the name: max_pool2d */
-static int dims_of (const nx_node *n) {
-  const char *name = n->op->name;
-  return name[strlen(name) - 2] - '0';
-}
-
 /* size of the image along its dimension d */
 static int64_t side (const nx_node *n, int d) {
   const nx_tensor *x = n->in[0];
-  return x->shape[x->ndim - dims_of(n) + d];
-}
-
-static int widen (nx_ctx *C, const nx_node *n, const char *name, nx_ints *v,
-                  int64_t least) {
-  int dims = dims_of(n);
-  if (v->n == 1)
-    while (v->n < dims) v->v[v->n++] = v->v[0];
-  if (v->n != dims)
-    return nx_op_fail(C, n, NEAP_EARG, "%s has %d entries, expected 1 or %d",
-                      name, v->n, dims);
-  for (int d = 0; d < dims; d++)
-    if (v->v[d] < least || v->v[d] > INT32_MAX)
-      return nx_op_fail(C, n, NEAP_EARG, "%s is %lld, expected at least "
-                        "%lld", name, (long long)v->v[d], (long long)least);
-  return 0;
+  return x->shape[x->ndim - nx_image_dims(n) + d];
 }
 
 static int check_image (nx_ctx *C, const nx_node *n) {
   const nx_tensor *x = n->in[0];
   char text[NX_SHAPE_TEXT];
   if (nx_want_float(C, n, 0)) return nx_status(C);
-  if (x->ndim < dims_of(n))
+  if (x->ndim < nx_image_dims(n))
     return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s, expected at least %d "
-                      "dimensions", nx_shape_of(x, text), dims_of(n));
-  for (int d = 0; d < dims_of(n); d++)
+                      "dimensions", nx_shape_of(x, text), nx_image_dims(n));
+  for (int d = 0; d < nx_image_dims(n); d++)
     if (side(n, d) < 1)
       return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s: there is nothing in its "
                         "images", nx_shape_of(x, text));
@@ -121,12 +101,12 @@ static int complete (nx_ctx *C, const nx_node *n, nx_windows_args *w) {
   w->stride = a->stride.n > 0 ? a->stride : a->kernel_size;
   w->padding = a->padding.n > 0 ? a->padding : zero;
   w->dilation = a->dilation.n > 0 ? a->dilation : one;
-  w->size.n = dims_of(n);
+  w->size.n = nx_image_dims(n);
   w->base = a->base;
-  return widen(C, n, "kernel_size", &w->kernel, 1) ||
-         widen(C, n, "stride", &w->stride, 1) ||
-         widen(C, n, "padding", &w->padding, 0) ||
-         widen(C, n, "dilation", &w->dilation, 1);
+  return nx_image_widen(C, n, "kernel_size", &w->kernel, 1) ||
+         nx_image_widen(C, n, "stride", &w->stride, 1) ||
+         nx_image_widen(C, n, "padding", &w->padding, 0) ||
+         nx_image_widen(C, n, "dilation", &w->dilation, 1);
 }
 
 static int place_windows (nx_ctx *C, const nx_node *n, nx_windows_args *w) {
@@ -252,7 +232,7 @@ static int64_t ends (int64_t i, int64_t n, int64_t m) {
 
 static int adaptive_size (nx_ctx *C, const nx_node *n, nx_ints *size) {
   *size = ((const pool_args *)n->a)->output_size;
-  if (check_image(C, n) || widen(C, n, "output_size", size, -1))
+  if (check_image(C, n) || nx_image_widen(C, n, "output_size", size, -1))
     return nx_status(C);
   for (int d = 0; d < size->n; d++) {
     if (size->v[d] == -1) size->v[d] = side(n, d);
@@ -282,7 +262,7 @@ static int is_regular (const nx_node *n, const nx_ints *size,
 /* the mean of whole images */
 static nx_tensor *global_mean (nx_ctx *C, const nx_node *n) {
   nx_ints dims = {0, {0}};
-  for (int d = 0; d < dims_of(n); d++) dims.v[dims.n++] = d - dims_of(n);
+  for (int d = -nx_image_dims(n); d < 0; d++) dims.v[dims.n++] = d;
   return nx_mean(C, n->in[0], dims, 1);
 }
 
@@ -435,13 +415,13 @@ static int unpool_size (nx_ctx *C, const nx_node *n, nx_ints *size) {
   nx_windows_args w;
   if (check_image(C, n) || complete(C, n, &w)) return nx_status(C);
   *size = a->output_size;
-  if (size->n > dims_of(n)) {              /* a whole shape: its end */
-    memmove(size->v, size->v + size->n - dims_of(n),
-            sizeof(*size->v) * (size_t)dims_of(n));
-    size->n = dims_of(n);
+  if (size->n > nx_image_dims(n)) {              /* a whole shape: its end */
+    memmove(size->v, size->v + size->n - nx_image_dims(n),
+            sizeof(*size->v) * (size_t)nx_image_dims(n));
+    size->n = nx_image_dims(n);
   }
-  if (size->n >= 0) return widen(C, n, "output_size", size, 1);
-  size->n = dims_of(n);
+  if (size->n >= 0) return nx_image_widen(C, n, "output_size", size, 1);
+  size->n = nx_image_dims(n);
   for (int d = 0; d < size->n; d++)
     size->v[d] = (side(n, d) - 1) * w.stride.v[d] - 2 * w.padding.v[d] +
                  w.kernel.v[d];

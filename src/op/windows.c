@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/threads.h"
 #include "op/composed.h"
+#include "op/image.h"
 #include "op/lattice.h"
 #include "op/windows.h"
 #include "tensor/dtype.h"
@@ -29,13 +30,6 @@ static const nx_field max_windows_fields[] = {
 
 static const nx_field sum_windows_fields[] = {FIELDS, NX_END};
 
-
-static int entry (const nx_ints *list, int d, int64_t missing,
-                  int64_t *out) {
-  int i = d - (3 - list->n);
-  *out = i < 0 ? missing : list->v[i];
-  return i >= 0;
-}
 
 static int check_lists (nx_ctx *C, const nx_node *n, const nx_tensor *t) {
   const nx_windows_args *a = n->a;
@@ -59,10 +53,10 @@ static int plan (nx_ctx *C, const nx_node *n, const nx_tensor *image,
   int dims = a->kernel.n;
   for (int d = 0; d < 3; d++) {
     int i = d - (3 - dims);
-    entry(&a->kernel, d, 1, &l->kernel[d]);
-    entry(&a->stride, d, 1, &l->stride[d]);
-    entry(&a->dilation, d, 1, &l->dilation[d]);
-    if (entry(&a->padding, d, 0, &l->first[d])) l->first[d] *= -1;
+    l->kernel[d] = nx_image_entry(&a->kernel, d, 1);
+    l->stride[d] = nx_image_entry(&a->stride, d, 1);
+    l->dilation[d] = nx_image_entry(&a->dilation, d, 1);
+    l->first[d] = -nx_image_entry(&a->padding, d, 0);
     l->in[d] = i < 0 ? 1 : image->shape[image->ndim - dims + i];
     l->out[d] = i < 0 ? 1 : result->shape[result->ndim - dims + i];
     if (l->in[d] < 1)
@@ -99,11 +93,10 @@ typedef struct sliding {
   int64_t lattice, each;
 } sliding;
 
-static char *laid_out (const sliding *s, int64_t plane, char *room) {
-  const char *x = s->x + plane * s->l.in[0] * s->l.in[1] * s->l.in[2] *
-                  s->size;
-  nx_lattice_fill(s->K, &s->l, 1, s->size, x, room);
-  return room;
+static const char *laid_out (const sliding *s, int64_t plane, char *room) {
+  return nx_lattice_lay(s->K, &s->l, 1, s->size,
+                        s->x + plane * s->l.in[0] * s->l.in[1] *
+                        s->l.in[2] * s->size, room);
 }
 
 /* planes [i per, ...) on the thread of 'place' */
@@ -243,7 +236,7 @@ static int slide (nx_ctx *C, sliding *s, nx_tensor *x, nx_tensor *y,
   s->each = s->lattice * s->size + s->l.out[2] * (int64_t)sizeof(uint32_t);
   s->each = (s->each + NX_ALIGN - 1) / NX_ALIGN * NX_ALIGN;
   room = nx_zeros(C, NEAP_U8, 2, (int64_t[]){places, s->each});
-  tap = nx_new(C, NEAP_U8, 2, (int64_t[]){s->l.taps, sizeof(ptrdiff_t)});
+  tap = nx_distances(C, s->l.taps);
   flat = nx_new(C, NEAP_I64, 1, &s->l.taps);
   if (nx_status(C)) return nx_status(C);
   measure(s, (ptrdiff_t *)(void *)tap->data, (int64_t *)(void *)flat->data);

@@ -65,8 +65,6 @@ static void FN(collect) (size_t k, const ptrdiff_t *tap, const void *px,
     }
   }
 }
-
-
 #undef HALF
 
 
@@ -96,9 +94,35 @@ static void FN(spread) (size_t k, const ptrdiff_t *tap, void *px,
 }
 
 
+/* one tap: each of mr weights times a row of elements */
+ALWAYS void FN(meet) (int mr, int nv, V acc[MR][NV], const T *a,
+                      const V *row) {
+  UNROLL
+  for (int i = 0; i < mr; i++) {
+    V x = vset(a[i]);
+    UNROLL
+    for (int j = 0; j < nv; j++) acc[i][j] = vfma(x, row[j], acc[i][j]);
+  }
+}
+
+/* 'part' is the number of columns of the last vector, or 0 */
+ALWAYS void FN(put_tile) (int mr, int nv, size_t part, V acc[MR][NV], T *c,
+                          ptrdiff_t ldc, int relu) {
+  UNROLL
+  for (int i = 0; i < mr; i++) {
+    UNROLL
+    for (int j = 0; j < nv; j++) {
+      V y = acc[i][j];
+      if (relu) y = vsel(vlt(y, vset(0)), vset(0), y);
+      if (part && j == nv - 1) vstore_n(c + i * ldc + j * W, y, part);
+      else vstore(c + i * ldc + j * W, y);
+    }
+  }
+}
+
 /*
 ** mr x n results c = start + a b over k; without 'start' they continue what
-** is in c. 'part' is the number of columns of the last vector, or 0.
+** is in c.
 */
 ALWAYS void FN(patch_tile) (int mr, int nv, size_t part, size_t k,
                             const T *a, const T *b, T *c, ptrdiff_t ldc,
@@ -116,38 +140,10 @@ ALWAYS void FN(patch_tile) (int mr, int nv, size_t part, size_t k,
     V row[NV];
     UNROLL
     for (int j = 0; j < nv; j++) row[j] = vload(b + j * W);
-    UNROLL
-    for (int i = 0; i < mr; i++) {
-      V x = vset(a[i]);
-      UNROLL
-      for (int j = 0; j < nv; j++) acc[i][j] = vfma(x, row[j], acc[i][j]);
-    }
+    FN(meet)(mr, nv, acc, a, row);
   }
-  UNROLL
-  for (int i = 0; i < mr; i++) {
-    UNROLL
-    for (int j = 0; j < nv; j++) {
-      V y = acc[i][j];
-      if (relu) y = vsel(vlt(y, vset(0)), vset(0), y);
-      if (part && j == nv - 1) vstore_n(c + i * ldc + j * W, y, part);
-      else vstore(c + i * ldc + j * W, y);
-    }
-  }
+  FN(put_tile)(mr, nv, part, acc, c, ldc, relu);
 }
-
-/*
-** 'mr' must be a constant where a tile is compiled: its results are then
-** registers.
-*/
-#define ROWS(m) case m: TILE(m) break;
-#if MR == 8
-#define EACH_ROWS \
-  ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8)
-#elif MR == 6
-#define EACH_ROWS ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
-#else
-#define EACH_ROWS ROWS(1) ROWS(2) ROWS(3) ROWS(4)
-#endif
 
 #define TILE(m) \
   FN(patch_tile)(m, NV, part, k, a, b, c, ldc, start, relu);
@@ -216,23 +212,9 @@ ALWAYS void FN(sweep_tile) (int mr, int nv, int halves, size_t part,
     for (int j = 0; j < nv; j++)
       row[j] = halves ? vload_2(low[j] + *tap, high[j] + *tap)
                       : vload(low[j] + *tap);
-    UNROLL
-    for (int i = 0; i < mr; i++) {
-      V s = vset(a[i]);
-      UNROLL
-      for (int j = 0; j < nv; j++) acc[i][j] = vfma(s, row[j], acc[i][j]);
-    }
+    FN(meet)(mr, nv, acc, a, row);
   }
-  UNROLL
-  for (int i = 0; i < mr; i++) {
-    UNROLL
-    for (int j = 0; j < nv; j++) {
-      V y = acc[i][j];
-      if (relu) y = vsel(vlt(y, vset(0)), vset(0), y);
-      if (part) vstore_n(c + i * ldc + j * W, y, part);
-      else vstore(c + i * ldc + j * W, y);
-    }
-  }
+  FN(put_tile)(mr, nv, part, acc, c, ldc, relu);
 }
 
 #define SWEEP(name) \

@@ -101,7 +101,7 @@ typedef void nx_weigh_fn (size_t m, size_t n, const ptrdiff_t *tap,
                           size_t cols, const void *g, void *c);
 
 /* Sums of a row of gradients, added to out[0], out[1]: see normalise.h. */
-typedef void nx_lean_fn (size_t n, const void *g, const void *x,
+typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
                          const void *y, double shift, double *out);
 
 /* All kernels: kind, name. A table may lack some (NULL). */
@@ -149,7 +149,7 @@ typedef void nx_lean_fn (size_t n, const void *g, const void *x,
   X(row, cumsum) X(row, cumprod) \
   X(softened, softened) \
   X(normalise, normalise) X(normalise_grad, normalise_grad) \
-  X(lean, lean) \
+  X(gradient_sums, gradient_sums) \
   X(fill, uniform) X(fill, normal) \
   X(drop, drop) \
   X(product, product) \

@@ -85,8 +85,8 @@ static void FN(normalise_grad) (size_t n, const void *pg, const void *px,
 ** Sums over a row: out[0] of g, out[1] of g (x - shift). Where 'y' is given
 ** g counts only where y > 0: the gradient before a rectifier.
 */
-ALWAYS void FN(lean_body) (size_t n, const T *g, const T *x, const T *y,
-                           double shift, double *out) {
+ALWAYS void FN(gradient_sums_body) (size_t n, const T *g, const T *x,
+                                    const T *y, double shift, double *out) {
   const V m = vset(shift), zero = vset(0);
   V s0 = zero, s1 = zero, t0 = zero, t1 = zero;
   size_t i = 0;
@@ -112,8 +112,8 @@ ALWAYS void FN(lean_body) (size_t n, const T *g, const T *x, const T *y,
   out[1] += (double)FN(across_sum)(vadd(t0, t1));
 }
 
-static void FN(lean) (size_t n, const void *g, const void *x, const void *y,
-                      double shift, double *out) {
-  if (y) FN(lean_body)(n, g, x, y, shift, out);
-  else FN(lean_body)(n, g, x, NULL, shift, out);
+static void FN(gradient_sums) (size_t n, const void *g, const void *x,
+                               const void *y, double shift, double *out) {
+  if (y) FN(gradient_sums_body)(n, g, x, y, shift, out);
+  else FN(gradient_sums_body)(n, g, x, NULL, shift, out);
 }

@@ -53,39 +53,34 @@ ALWAYS void FN(tile) (int mr, int nv, size_t k, const T *a, ptrdiff_t rsa,
 
 /*
 ** The number of rows and of vectors must be constants where the tile is
-** compiled, so that its results are registers.
+** compiled, so that its results are registers: EACH_ROWS gives a TILE for
+** each number of rows.
 */
-#define TILE(m, v) \
-  if (part) FN(tile)(m, v, k, a, rsa, csa, b, ldb, c, ldc, part, add); \
-  else FN(tile)(m, v, k, a, rsa, csa, b, ldb, c, ldc, 0, add); \
-  break;
+#define ROWS(m) case m: TILE(m) break;
+#if MR == 8
+#define EACH_ROWS \
+  ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8)
+#elif MR == 6
+#define EACH_ROWS ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+#else
+#define EACH_ROWS ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#endif
 
 #define TILE_HEAD(name) \
 static void FN(name) (int mr, size_t k, const T *a, ptrdiff_t rsa, \
                       ptrdiff_t csa, const T *b, ptrdiff_t ldb, T *c, \
                       ptrdiff_t ldc, size_t part, int add)
+#define TILE_OF(m, v) \
+  if (part) FN(tile)(m, v, k, a, rsa, csa, b, ldb, c, ldc, part, add); \
+  else FN(tile)(m, v, k, a, rsa, csa, b, ldb, c, ldc, 0, add);
 
-#define TILE_ROWS(v) { \
-  switch (mr) { \
-    case 1: TILE(1, v) \
-    case 2: TILE(2, v) \
-    case 3: TILE(3, v) \
-    case 4: TILE(4, v) \
-    TILE_MORE(v) \
-  } \
-}
-#if MR == 8
-#define TILE_MORE(v) \
-  case 5: TILE(5, v) case 6: TILE(6, v) case 7: TILE(7, v) case 8: TILE(8, v)
-#elif MR == 6
-#define TILE_MORE(v) case 5: TILE(5, v) case 6: TILE(6, v)
-#else
-#define TILE_MORE(v)
-#endif
-
-TILE_HEAD(tile_full) TILE_ROWS(NV)
+#define TILE(m) TILE_OF(m, NV)
+TILE_HEAD(tile_full) { switch (mr) { EACH_ROWS } }
+#undef TILE
 #if W > 1
-TILE_HEAD(tile_one) TILE_ROWS(1)
+#define TILE(m) TILE_OF(m, 1)
+TILE_HEAD(tile_one) { switch (mr) { EACH_ROWS } }
+#undef TILE
 #endif
 
 
@@ -197,8 +192,6 @@ static void FN(finish) (size_t m, size_t n, void *pc, ptrdiff_t ldc,
 }
 
 #undef KC
-#undef TILE
 #undef TILE_HEAD
-#undef TILE_ROWS
-#undef TILE_MORE
+#undef TILE_OF
 #undef FINISH
