@@ -31,6 +31,9 @@ describe("options of a script", function()
                       "--no-save", "--loss=l1"))
     assert.equal("--x", parse("--", "--x").file)
     assert.equal("-5", parse("-5").file)
+    local o = cli.parse({{"learning_rate", "number"}, {"dry-run", "boolean"}},
+                        {"--learning-rate=0.5", "--dry-run"})
+    assert.same({learning_rate = 0.5, ["dry-run"] = true}, o)
   end)
 
   it("are refused in words", function()
@@ -47,6 +50,8 @@ describe("options of a script", function()
     assert.equal("--epochs needs a value", why("a", "--epochs"))
     assert.equal("--verbose takes no value", why("a", "--verbose=1"))
     assert.equal("'b' is one argument too many", why("a", "b"))
+    assert.equal("there is no option -e; after -- it is an argument",
+                 why("-e"))
   end)
 
   it("explain themselves", function()
@@ -57,8 +62,8 @@ describe("options of a script", function()
     assert.matches("  <file> +data\n", text)
     assert.matches("  %-%-epochs <integer> +passes; default 5\n", text)
     assert.matches("  %-%-loss <string> +one of mse, l1; default mse\n", text)
-    assert.matches("  %-%-verbose\n", text)
-    assert.matches("  %-%-no%-save\n", text)
+    assert.matches("  %-%-%[no%-%]verbose +default no\n", text)
+    assert.matches("  %-%-%[no%-%]save +default yes\n", text)
     assert.matches("  %-%-help +this text\n$", text)
   end)
 
@@ -126,7 +131,7 @@ describe("options of a function", function()
                    message(options.read, "f", {}, list))
     assert.matches("f: no option 'zebra'; there is a, b, c",
                    message(options.read, "f", {zebra = 1}, list))
-    assert.matches("f: options are a table, not a number",
+    assert.matches("f: options are a table such as {a = ...}, not a number",
                    message(options.read, "f", 5, list))
   end)
 

@@ -24,8 +24,31 @@ describe("metrics", function()
     local pixels = metrics.accuracy()
     pixels:update(neap.zeros(2, 3, 4, 4), neap.ones(2, 4, 4):to("int64"))
     assert.equal(1, pixels:value())
-    assert.matches("the prediction is 3 and does not fit the target, 2",
-      message(pixels.update, pixels, neap.ones(3), neap.ones(2)))
+  end)
+
+  it("refuse targets that are no classes", function()
+    for _, name in ipairs{"accuracy", "confusion"} do
+      local m = metrics[name]()
+      assert.matches(name .. ": the prediction is float32 3 and the target " ..
+                     "float32 2; expected scores",
+                     message(m.update, m, neap.ones(3), neap.ones(2)))
+      assert.matches("the target float32 2", message(m.update, m,
+                     neap.ones(2), neap.tensor{1.5, 0}))
+      assert.matches("the target float32 2", message(m.update, m,
+                     neap.ones(2, 1), neap.tensor{1.5, 0}))
+    end
+    local m = metrics.confusion()
+    m:update(neap.tensor{3, -1, 2, -2}, neap.tensor{1, 1, 0, 0})
+    assert.same({{1, 1}, {1, 1}}, m:value():totable())
+  end)
+
+  it("of one's own give numbers", function()
+    local m = metrics.get(function() end, "mine")
+    assert.matches("metrics: the function 'mine' gave nil, expected a number",
+                   message(m.update, m, neap.ones(2), neap.ones(2)))
+    m = metrics.get(function(p) return p end, "mine")
+    assert.matches("'mine' gave a tensor of 2 elements",
+                   message(m.update, m, neap.ones(2), neap.ones(2)))
   end)
 
   it("measure distances", function()

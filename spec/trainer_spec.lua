@@ -94,7 +94,7 @@ describe("a Trainer", function()
     local trainer, train = made()
     train.tensors[1][5] = 0/0
     assert.matches("value 1 of the batch already holds NaN or inf, first " ..
-                   "in sample %d+, column 1$",
+                   "in sample %d+, column 1 %(sample 5 of the dataset%)$",
                    message(trainer.fit, trainer, train, quiet))
     trainer, train = made()
     trainer.model[1].bias:detach()[2] = 0/0
@@ -190,6 +190,25 @@ describe("a Trainer", function()
                    message(made, {model = nn.Linear(1, 1)}))
     assert.matches("a table without param_groups",
                    message(made, {optimizer = {}}))
+    assert.matches("callback 1 has on_epoch_ends, which is never called; " ..
+                   "there is on_fit_begin, on_epoch_begin, on_batch_end, " ..
+                   "on_epoch_end, on_fit_end",
+                   message(trainer.fit, trainer, train,
+                           {callbacks = {{on_epoch_ends = print}}}))
+    assert.matches("fit: expected a dataset or loader and options; of two " ..
+                   "tensors data.TensorDataset",
+                   message(trainer.fit, trainer, neap.ones(2), neap.ones(2)))
+    assert.matches("fit: expected a dataset or loader, not a tensor",
+                   message(trainer.fit, trainer, neap.ones(2)))
+    for _, case in ipairs{{"adam", '"adam"'},
+                          {neap.optim.Adam, "what makes optimisers"},
+                          {{}, "a table without param_groups"}} do
+      local why = message(neap.Trainer, {model = trainer.model,
+                          loss = trainer.loss, optimizer = case[1]})
+      assert.matches("Trainer: optimizer is " .. case[2] .. ", expected an " ..
+                     "optimiser, as optim.Adam", why)
+    end
+    assert.matches("^accuracy [%d.]+  loss [%d.]+$", tostring(trainer:evaluate(train)))
     assert.matches("callback 1 is a function, expected a table",
                    message(trainer.fit, trainer, train,
                            {callbacks = {function() end}}))

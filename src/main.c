@@ -67,10 +67,15 @@ static int run_chunk (lua_State *L, int status) {
   return report(L, status);
 }
 
+static int run_text (lua_State *L, const char *text) {
+  return run_chunk(L, luaL_loadbuffer(L, text, strlen(text),
+                                      "=(command line)"));
+}
+
 
 static void usage (void) {
   fputs("usage: neap [options] [script [arguments]]\n"
-        "  -e chunk  run the text 'chunk'\n"
+        "  -e chunk  run the text 'chunk', where 'neap' is loaded\n"
         "  -i        go interactive after the script\n"
         "  -l name   require library 'name' into global 'name'\n"
         "  -v        show version information\n"
@@ -156,8 +161,7 @@ static settings read_options (lua_State *L, int argc, char **argv) {
       else if (a[1] == 'l') s.bad = L && require_global(L, value);
       else {
         s.executed = 1;
-        s.bad = L && run_chunk(L, luaL_loadbuffer(L, value, strlen(value),
-                                                  "=(command line)"));
+        s.bad = L && (require_global(L, "neap") || run_text(L, value));
       }
     }
     else s.bad = 1;

@@ -10,7 +10,8 @@
 --     })
 --
 -- reads `script.lua data.csv --epochs 10 --lr=0.01 --verbose` (or
--- `--no-verbose`). A declaration is that of neap.options.
+-- `--no-verbose`). A declaration is that of neap.options. An option
+-- learning_rate may also be written --learning-rate.
 
 local neap = require "neap"
 local options = require "neap.options"
@@ -24,7 +25,7 @@ local function usage(about, declared, program)
       line = line .. (o.required and " <%s>" or " [%s]"):format(o[1])
       heads[i] = ("  <%s>"):format(o[1])
     elseif o[2] == "boolean" then
-      heads[i] = ("  --%s%s"):format(o.default and "no-" or "", o[1])
+      heads[i] = ("  --[no-]%s"):format(o[1])
     else
       heads[i] = ("  --%s <%s>"):format(o[1], o[2])
     end
@@ -38,8 +39,10 @@ local function usage(about, declared, program)
     if o.choices then
       notes[#notes + 1] = "one of " .. table.concat(o.choices, ", ")
     end
-    if o.default ~= nil and o[2] ~= "boolean" then
-      notes[#notes + 1] = ("default %s"):format(tostring(o.default))
+    if o.default ~= nil then
+      local value = o.default
+      if o[2] == "boolean" then value = value and "yes" or "no" end
+      notes[#notes + 1] = ("default %s"):format(tostring(value))
     end
     lines[#lines + 1] = ("%s%s  %s"):format(head,
       (" "):rep(width - #head), table.concat(notes, "; ")):gsub("%s+$", "")
@@ -58,7 +61,9 @@ end
 
 local function find(declared, name)
   for _, o in ipairs(declared) do
-    if o[1] == name and not o.positional then return o end
+    if not o.positional and o[1]:gsub("-", "_") == name:gsub("-", "_") then
+      return o
+    end
   end
 end
 
@@ -76,7 +81,7 @@ local function read_named(declared, out, text, following)
       options.near(name, declared))
   elseif o[2] == "boolean" then
     if value then return nil, ("--%s takes no value"):format(name) end
-    out[name] = true
+    out[o[1]] = true
     return 0
   end
   local used = value and 0 or 1
@@ -85,7 +90,7 @@ local function read_named(declared, out, text, following)
   value = converted(o, value)
   local complaint = options.complaint(o, value)
   if complaint then return nil, "--" .. complaint end
-  out[name] = value
+  out[o[1]] = value
   return used
 end
 
@@ -98,9 +103,12 @@ local function positional(declared, k)
   end
 end
 
-local function read_positional(declared, out, text, k)
+local function read_positional(declared, out, text, k, only)
   local o = positional(declared, k)
-  if not o then
+  if text:find "^%-." and not only and not tonumber(text) then
+    return nil, ("there is no option %s; after -- it is an argument"):format(
+      text)
+  elseif not o then
     return nil, ("'%s' is one argument too many"):format(text)
   end
   local value = converted(o, text)
@@ -125,7 +133,7 @@ function cli.parse(declared, arguments)
       used, why = read_named(declared, out, text, arguments[i + 1])
     else
       k = k + 1
-      used, why = read_positional(declared, out, text, k)
+      used, why = read_positional(declared, out, text, k, only)
     end
     if not used then return nil, why end
     i = i + 1 + used

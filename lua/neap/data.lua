@@ -11,6 +11,7 @@ end
 
 data.Table = require("neap.data.table").new
 data.Features = require "neap.data.features"
+data.Labels = require "neap.data.labels"
 data.load_csv, data.save_csv, data.parse_csv =
   require("neap.data.csv").load, require("neap.data.csv").save,
   require("neap.data.csv").parse

@@ -83,6 +83,12 @@ function neap.is_tensor(value)
   return getmetatable(value) == handle_meta.__metatable
 end
 
+-- A shape is a plain list, which prints as one: {2, 3}
+neap._shape_meta.__tostring = function(shape)
+  return ("{%s}"):format(table.concat(shape, ", "))
+end
+neap._shape_meta = nil
+
 -- Lua calls these with their operand twice.
 handle_meta.__unm = function(x) return x:neg() end
 handle_meta.__bnot = function(x) return x:bitwise_not() end
@@ -112,6 +118,19 @@ local function check_path(who, path)
   end
 end
 neap._check_path = check_path
+
+local METADATA = {}              -- what a file said, told from options
+neap._is_metadata = function(t) return getmetatable(t) == METADATA end
+
+local load = neap.load
+
+--- Tensors by name of a safetensors file, and its metadata (strings by
+-- name).
+function neap.load(path)
+  check_path("load", path)
+  local tensors, metadata = load(path)
+  return tensors, setmetatable(metadata, METADATA)
+end
 
 --- Saves tensors by name, and metadata (strings by name), as safetensors.
 -- The file is replaced as a whole or not at all.

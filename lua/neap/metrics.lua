@@ -48,24 +48,32 @@ end
 
 local function nothing() end
 
--- Labels that a prediction stands for, in the form of the target: the
--- largest of dim 2 where there are scores of classes; else above 0 or not
--- (logits) for targets 0 and 1.
-local function decided(prediction, target)
-  if prediction.ndim == target.ndim + 1 then
-    return prediction:argmax(2), target
+local function shape_text(t) return table.concat(t.shape, "x") end
+
+-- Classes that a prediction stands for, and those of the target, from 1:
+-- the largest of dim 2 where there are scores of classes; else 1 or 2, for
+-- logits of targets 0 and 1.
+local function decided(who, prediction, target)
+  local labels = not target:is_floating_point() and target.dtype ~= "bool"
+  if prediction.ndim == target.ndim + 1 and labels then
+    local guess = prediction:argmax(2)
+    if shape_text(guess) == shape_text(target) then return guess, target end
+  elseif shape_text(prediction) == shape_text(target) then
+    local truth = target:to("float64")
+    if (truth * (1 - truth)):eq(0):all():item() then
+      return prediction:gt(0):to("int64") + 1, truth:to("int64") + 1
+    end
   end
-  return prediction:gt(0), target:gt(0.5)
+  fail("%s: the prediction is %s %s and the target %s %s; expected scores " ..
+       "(samples, classes) with int64 labels, or logits with as many zeros " ..
+       "and ones", who, prediction.dtype, shape_text(prediction),
+       target.dtype, shape_text(target))
 end
 
 --- accuracy: the share of right answers. Scores (N, classes, ...) against
 -- labels (N, ...), or logits against 0 and 1 of the same shape.
 kind("accuracy", function(self) self.right = 0 end, function(self, p, t)
-  local guess, truth = decided(p, t)
-  if table.concat(guess.shape, "x") ~= table.concat(truth.shape, "x") then
-    fail("accuracy: the prediction is %s and does not fit the target, %s",
-         table.concat(p.shape, "x"), table.concat(t.shape, "x"))
-  end
+  local guess, truth = decided("accuracy", p, t)
   self.right = self.right + guess:eq(truth):sum():item()
   self.n = self.n + truth:numel()
 end, function(self) return self.right / self.n end)
@@ -73,9 +81,9 @@ end, function(self) return self.right / self.n end)
 -- Prediction and target as float64 vectors, of one shape.
 local function pair(name, p, t)
   if p.ndim == t.ndim + 1 and p:size(-1) == 1 then p = p:squeeze(-1) end
-  if table.concat(p.shape, "x") ~= table.concat(t.shape, "x") then
-    fail("%s: the prediction is %s, but the target %s", name,
-         table.concat(p.shape, "x"), table.concat(t.shape, "x"))
+  if shape_text(p) ~= shape_text(t) then
+    fail("%s: the prediction is %s, but the target %s", name, shape_text(p),
+         shape_text(t))
   end
   return p:to("float64"):reshape(-1), t:to("float64"):reshape(-1)
 end
@@ -116,11 +124,12 @@ end, function(self) return 1 - self.sum / self.spread end)
 
 --- confusion{classes = n or list of names}: how often the truth was class i
 -- (row) and the prediction class j (column), an int64 matrix; tostring shows
--- it.
+-- it. Of logits for 0 and 1, these are the first and the second class.
 kind("confusion", nothing, function(self, p, t)
   local classes = self.options.classes
-  local n = type(classes) == "table" and #classes or classes or p:size(2)
-  local guess, truth = decided(p, t)
+  local guess, truth = decided("confusion", p, t)
+  local n = type(classes) == "table" and #classes or classes or
+            p.ndim > t.ndim and p:size(2) or 2
   if guess:numel() == 0 then return end
   local most = math.max(guess:max():item(), truth:max():item())
   if most > n or truth:min():item() < 1 then
@@ -191,7 +200,14 @@ function metrics.get(given, name)
     self.start = no_sum
     self.add = function(m, p, t)
       local value = given(p, t)
-      if neap.is_tensor(value) then value = value:item() end
+      if neap.is_tensor(value) and value:numel() == 1 then
+        value = value:item()
+      end
+      if type(value) ~= "number" then
+        fail("metrics: the function '%s' gave %s, expected a number", m.name,
+             neap.is_tensor(value) and "a tensor of " ..
+             value:numel() .. " elements" or tostring(value))
+      end
       m.sum, m.n = m.sum + value * #t, m.n + #t
     end
     self.value = function(m) return m.sum / m.n end

@@ -158,6 +158,7 @@ end
 -- and nothing is loaded. With `strict = false` names may be missing or left
 -- over.
 function Module:load_state_dict(given, options)
+  if neap._is_metadata(options) then options = nil end   -- of neap.load
   for key in pairs(options or {}) do
     if key ~= "strict" then
       error(("load_state_dict: no option '%s'; there is strict")

@@ -2,7 +2,8 @@
 
 local neap = require "neap"
 local methods = neap._optim_methods
-neap._optim_methods = nil
+local handle_meta = neap._optim_meta
+neap._optim_methods, neap._optim_meta = nil, nil
 
 --- One update of all parameters that have a gradient. With a closure,
 -- calls it first (it computes the loss and the gradients) and returns its
@@ -84,6 +85,25 @@ function methods:load_state_dict(dict)
       else self:_set_state(at, 0, {}) end
     end
   end
+end
+
+local function option_text(value)
+  if type(value) ~= "table" then return tostring(value) end
+  return ("{%s}"):format(table.concat(value, ", "))
+end
+
+-- Adam(lr=0.001, betas={0.9, 0.999}, ...; 4 parameters), a line a group
+handle_meta.__tostring = function(self)
+  local lines = {}
+  for g, group in ipairs(self.param_groups) do
+    local parts = {}
+    for i, name in ipairs(self:_options()) do
+      parts[i] = ("%s=%s"):format(name, option_text(group[name]))
+    end
+    lines[g] = ("%s(%s; %d parameters)"):format(
+      self.name, table.concat(parts, ", "), #group.params)
+  end
+  return table.concat(lines, "\n")
 end
 
 return neap.optim

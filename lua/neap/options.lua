@@ -121,8 +121,10 @@ end
 -- @param declared list of declarations
 function options.read(who, given, declared)
   local known, out = {}, {}
-  if given ~= nil and type(given) ~= "table" then
-    fail("%s: options are a table, not a %s", who, type(given))
+  if given ~= nil and (type(given) ~= "table" or neap.is_tensor(given)) then
+    local first = declared[1] and declared[1][1] or "name"
+    fail("%s: options are a table such as {%s = ...}, not a %s", who, first,
+         neap.is_tensor(given) and "tensor" or type(given))
   end
   for _, o in ipairs(declared) do
     known[o[1]] = o

@@ -330,6 +330,16 @@ define("bucketize", function(values, boundaries, options)
   return boundaries:searchsorted(values, options or {})
 end, 2)
 
+-- x:where(mask, other) reads as the method of PyTorch does; a mask may also
+-- be asked: mask:where(a, b).
+function Tensor.where(x, ...)
+  local mask, other = ...
+  if neap.is_tensor(mask) and mask.dtype == "bool" and x.dtype ~= "bool" then
+    return neap.where(mask, x, other)
+  end
+  return neap.where(x, ...)
+end
+
 --- True where an element of x is among the values.
 define("isin", function(x, values)
   local shape = x.shape

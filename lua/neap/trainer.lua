@@ -28,7 +28,7 @@ Trainer.__index = Trainer
 
 local declared = {
   {"model", "table|function", required = true},
-  {"loss", "table|function"}, {"optimizer", "table"},
+  {"loss", "table|function"}, {"optimizer", "any"},
   {"metrics", "table", default = {}},
   {"step", "function"}, {"clip_norm", "number", least = 0},
   {"clip_value", "number", least = 0},
@@ -55,10 +55,15 @@ end
 
 -- An optimiser of another network would train nothing, without a word.
 local function check_optimizer(self)
-  local groups = self.optimizer and self.optimizer.param_groups
-  if self.optimizer and not groups then
-    fail("Trainer: optimizer is a table without param_groups, expected an " ..
-         "optimiser, as optim.Adam(net:parameters()) gives it")
+  local given = self.optimizer
+  local made = type(given) == "userdata" or type(given) == "table"
+  local groups = made and given.param_groups
+  if given and not groups then
+    fail("Trainer: optimizer is %s, expected an optimiser, as " ..
+         "optim.Adam(net:parameters()) gives it",
+         type(given) == "function" and "what makes optimisers" or
+         type(given) == "string" and ("%q"):format(given) or
+         "a " .. type(given) .. " without param_groups")
   end
   if not groups or not neap.nn.is_module(self.model) then return end
   local own = {}
@@ -116,6 +121,17 @@ local function shown(names, row)
   return list
 end
 
+-- loss 0.41  accuracy 0.93
+local function summary(names, row)
+  local parts = {}
+  for _, name in ipairs(shown(names, row)) do
+    if name ~= "epoch" and name ~= "seconds" then
+      parts[#parts + 1] = ("%s %s"):format(name, metrics.text(row[name]))
+    end
+  end
+  return table.concat(parts, "  ")
+end
+
 History.__tostring = function(self)
   if not self[1] then return "(no epochs)" end
   local names = shown(self.names, self[1])
@@ -132,6 +148,10 @@ end
 local function loader_of(who, given, batch_size, shuffle)
   if type(given) == "table" and type(given.batches) == "function" then
     return given
+  end
+  if neap.is_tensor(given) then
+    fail("%s: expected a dataset or loader, not a tensor; of tensors " ..
+         "data.TensorDataset(x, y) makes a dataset", who)
   end
   data.check(who, given)
   return data.DataLoader(given, {batch_size = batch_size,
@@ -152,24 +172,33 @@ end
 
 local function is_finite(x) return x - x == 0 end
 
--- Where a tensor is not finite, as "sample 3, column 2"; nil if nowhere.
+-- Where a tensor is not finite, as "sample 3, column 2", and the number of
+-- the sample; nil if nowhere.
 local function place_not_finite(t)
   if not neap.is_tensor(t) or not t:is_floating_point() then return nil end
   local places = t:isfinite():bitwise_not():nonzero()
   if #places == 0 then return nil end
   local at = t.ndim > 0 and places[1]:totable() or {1}
-  local sample = ("sample %d"):format(table.remove(at, 1))
-  if #at == 0 then return sample end
-  return ("%s, column %s"):format(sample, table.concat(at, ", "))
+  local number = table.remove(at, 1)
+  local sample = ("sample %d"):format(number)
+  if #at == 0 then return sample, number end
+  return ("%s, column %s"):format(sample, table.concat(at, ", ")), number
+end
+
+-- "of the batch", and where that is in the dataset if the loader knows.
+local function in_dataset(self, sample)
+  local ids = self.loader and self.loader.ids
+  if not ids or not sample then return "" end
+  return (" (sample %d of the dataset)"):format(ids[sample])
 end
 
 -- Names of parameters, and the batch, where numbers are not finite.
 local function who_is_not_finite(self, batch)
   for i = 1, batch.n do
-    local place = place_not_finite(batch[i])
+    local place, sample = place_not_finite(batch[i])
     if place then
-      return ("value %d of the batch already holds NaN or inf, first in %s")
-             :format(i, place)
+      return ("value %d of the batch already holds NaN or inf, first in %s%s")
+             :format(i, place, in_dataset(self, sample))
     end
   end
   if not neap.nn.is_module(self.model) then return end
@@ -264,28 +293,46 @@ local function measure(self, prediction, target)
 end
 
 -- Calls a function of all callbacks that have it.
+local events = {"on_fit_begin", "on_epoch_begin", "on_batch_end",
+                "on_epoch_end", "on_fit_end"}
+
+-- A function of a callback that nothing would call is a slip of its name.
+local function check_callback(i, callback)
+  if type(callback) ~= "table" then
+    fail("fit: callback %d is a %s, expected a table with functions such " ..
+         "as on_epoch_end", i, type(callback))
+  end
+  local known = {}
+  for _, event in ipairs(events) do known[event] = true end
+  for name in pairs(callback) do
+    if tostring(name):find "^on_" and not known[name] then
+      fail("fit: callback %d has %s, which is never called; there is %s", i,
+           name, table.concat(events, ", "))
+    end
+  end
+end
+
 local function tell(self, event, ...)
   for _, callback in ipairs(self.callbacks or {}) do
     if callback[event] then callback[event](callback, self, ...) end
   end
 end
 
-local function results(self, total, seen, prefix, row)
-  row[prefix .. "loss"] = total / seen
+local function results(self, total, seen, row)
+  row.loss = total / seen
   for _, metric in ipairs(self.metrics) do
-    row[prefix .. metric.name] = metric:value()
+    row[metric.name] = metric:value()
   end
   return row
 end
 
-local function summary(names, row)
-  local parts = {}
-  for _, name in ipairs(shown(names, row)) do
-    if name ~= "epoch" and name ~= "seconds" then
-      parts[#parts + 1] = ("%s %s"):format(name, metrics.text(row[name]))
-    end
-  end
-  return table.concat(parts, "  ")
+-- What evaluate gives prints as a line, metrics in the order of names.
+local Results = {}
+Results.__tostring = function(row)
+  local names = {}
+  for name in pairs(row) do names[#names + 1] = name end
+  table.sort(names)
+  return summary(names, row)
 end
 
 local function set_mode(self, training)
@@ -316,7 +363,7 @@ local function train_epoch(self, loader, epochs)
     if self.stopped then break end
   end
   if seen == 0 then fail("Trainer: there was no batch to learn from") end
-  return results(self, total, seen, "", {epoch = self.epoch}), bar
+  return results(self, total, seen, {epoch = self.epoch}), bar
 end
 
 local fit_options = {
@@ -345,17 +392,17 @@ end
 -- two also with the row of the history), batch_size, progress (true).
 -- @return the history: rows with epoch, loss, metrics, val_..., seconds
 function Trainer:fit(train, given)
+  if neap.is_tensor(given) then
+    fail("fit: expected a dataset or loader and options; of two tensors " ..
+         "data.TensorDataset(x, y) makes a dataset")
+  end
   local o = options.read("fit", given, fit_options)
   if not self.optimizer then fail("fit: the Trainer has no optimizer") end
   local loader = loader_of("fit", train, o.batch_size, true)
+  self.loader = loader
   local validation = o.validation and
     loader_of("fit", o.validation, o.batch_size, false)
-  for i, callback in ipairs(o.callbacks) do
-    if type(callback) ~= "table" then
-      fail("fit: callback %d is a %s, expected a table with functions such " ..
-           "as on_epoch_end", i, type(callback))
-    end
-  end
+  for i, callback in ipairs(o.callbacks) do check_callback(i, callback) end
   self.callbacks, self.progress, self.stopped = o.callbacks, o.progress,
                                                 false
   self.history = self.history or setmetatable({}, History)
@@ -407,7 +454,7 @@ function Trainer:evaluate(given, o)
   end)
   if training then set_mode(self, true) end
   if seen == 0 then fail("evaluate: there was no batch") end
-  return results(self, total, seen, "", {})
+  return setmetatable(results(self, total, seen, {}), Results)
 end
 
 --- What the model says to the first value of every sample, in one tensor.

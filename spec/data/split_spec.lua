@@ -57,7 +57,17 @@ describe("a split by values", function()
     local few = 0
     for _, v in ipairs(values(b)) do few = few + (v > 12 and 1 or 0) end
     assert.same({15, 5, 2}, {#a, #b, few})
-    assert.matches("a value for each of the 20 samples, not 3 values",
+    local order = {}
+    for i, v in ipairs(values(a)) do order[i] = v <= 12 and "a" or "b" end
+    assert.not_matches("^a+b+$", table.concat(order))   -- classes are mixed
+    local t = data.Table({"n", "word"}, {neap.arange(20), labels})
+    local train, test = t:stratified_split("word", {0.75, 0.25})
+    assert.same({15, 5}, {#train, #test})
+    for _, part in data.KFold(t, 4, {stratify = "word"}) do
+      assert.equal(9, part:column("word"):eq(1):sum():item())
+    end
+    assert.matches("a value for each of the 20 samples %(of a table also " ..
+                   "a column's name%), not 3 values",
                    message(data.stratified_split, set, {1, 2, 3}, {0.5, 0.5}))
     assert.matches("the values that tell samples apart come second",
                    message(data.stratified_split, set, {0.5, 0.5}, labels))

@@ -26,6 +26,18 @@ describe("a table", function()
     assert.matches("there is price, rooms, town", message(t.column, t, "q"))
   end)
 
+  it("is made of lists and iterated by pairs", function()
+    local t = data.Table({"n", "x", "word"}, {{1, 2}, {1, 0.5}, {"b", "a"}})
+    assert.same({"int64", "float64", "int64"}, {t:column("n").dtype,
+                t:column("x").dtype, t:column("word").dtype})
+    local words = {}
+    for i, row in pairs(t) do words[i] = row.word end
+    assert.same({"b", "a"}, words)
+    assert.matches("table: no row 3 among 2 %(t:rows%(%) and pairs%(t%) " ..
+                   "iterate; ipairs looks one too far",
+                   message(function() for _ in ipairs(t) do end end))
+  end)
+
   it("is cut by rows and by columns, and never changed", function()
     local t = houses()
     assert.same({3, 2}, t:take(check.ids{2, 1}):column "rooms":totable())

@@ -72,15 +72,36 @@ describe("a transform", function()
   end)
 
   it("makes rows with a single one", function()
-    local o = data.OneHot():fit(check.ids{1, 3})
+    local o = data.OneHot{classes = 3}
     assert.same({{0, 0, 1}, {1, 0, 0}}, o(check.ids{3, 1}):totable())
     assert.same({3, 1}, o:inverse(o(check.ids{3, 1})):totable())
-    assert.matches("x has 4, and there are classes 1 to 3",
-                   message(o, check.ids{4}))
-    assert.matches("x has 0", message(o, check.ids{0}))
+    assert.matches("4 is not among the 3 values that it was fitted with, " ..
+                   "1 to 3", message(o, check.ids{4}))
+    assert.matches("OneHot: 0 is not among", message(o, check.ids{0}))
     o = data.OneHot{classes = 2, unknown = "zeros"}
     assert.same({{0, 0}, {0, 1}}, o(check.ids{5, 2}):totable())
     assert.same({{0, 1}}, reloaded(o)(check.ids{2}):totable())
+  end)
+
+  it("makes a column of each number that is there", function()
+    local o = data.OneHot():fit(check.ids{2022, 1990, 2022})
+    assert.same({{1, 0}, {0, 1}}, o(check.ids{1990, 2022}):totable())
+    assert.same({1990, 2022}, o:inverse(neap.eye(2)):totable())
+    assert.same({{0, 1}}, reloaded(o)(check.ids{2022}):totable())
+    assert.matches("OneHot: 1991 is not among the 2 values that it was " ..
+                   "fitted with$", message(o, check.ids{1991}))
+    assert.matches("1200 different numbers, which looks like a quantity",
+                   message(o.fit, data.OneHot(), neap.arange(1200)))
+    o = data.OneHot{unknown = "zeros"}:fit(neap.tensor{0.5, 2})
+    assert.same({{0, 0}, {1, 0}}, o(neap.tensor{2.5, 0.5}):totable())
+  end)
+
+  it("says which columns it was fitted with", function()
+    local s = data.Standardize():fit(x)
+    assert.matches("Standardize: x is 4x2, expected 3 columns",
+                   message(s.inverse, s, neap.ones(4, 2)))
+    assert.matches("Standardize: expected a tensor, not a table",
+                   message(s, {1, 2, 3}))
   end)
 
   it("takes vectors as one column, and chains undo in reverse", function()

@@ -253,6 +253,21 @@ describe("CSV gaps", function()
       {missing = 0, missing_words = {"-999"}, types = {x = "int64"}})))
   end)
 
+  it("of words are refused where that is asked for by name", function()
+    local text = "a,w\n1,x\n2,\n"
+    assert.matches("line 3, column 2 %(w%): the cell is empty",
+                   message(parse, text, {missing = {w = "error"}}))
+    assert.equal(1, #parse(text, {missing = {w = "drop"}}))
+    assert.matches('missing is 3 for \'w\', which holds words',
+                   message(parse, text, {missing = {w = 3}}))
+  end)
+
+  it("do not change the type that was asked for", function()
+    assert.matches("column 'n' has 1 cells without a value, and int64, its " ..
+                   "type, has no nan", message(parse, "n,m\n1,1\n,2\n",
+                   {missing = "nan", types = {n = "int64"}}))
+  end)
+
   it("of words are a word of their own, or dropped", function()
     local _, _, words = column("x,y\n,1\na,2\n", "x")
     assert.same({"", "a"}, words)

@@ -38,6 +38,14 @@ describe("model files", function()
     assert.is_false(loaded[2].bias)
   end)
 
+  it("give their tensors to load_state_dict", function()
+    local net = nn.Linear(2, 1)
+    net:save(path)
+    local other = nn.Linear(2, 1)
+    other:load_state_dict(neap.load(path))
+    assert.same(net.weight:totable(), other.weight:totable())
+  end)
+
   it("bring back layers written in Lua from their arguments", function()
     local net = nn.Sequential{Tower({sizes = {3, 4}}, nn.Linear(4, 2)),
                               Wide(2)}

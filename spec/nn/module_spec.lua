@@ -356,4 +356,26 @@ describe("every layer", function()
       end)
     end)
   end
+  it("is made by a call, and called with tensors", function()
+    assert.matches("Sequential: entry 2 is the class ReLU, expected a " ..
+                   "module of it: ReLU%(%)",
+                   message(nn.Sequential, {nn.Linear(2, 3), nn.ReLU}))
+    assert.matches("entry 1 is number, expected a module",
+                   message(nn.Sequential, {5}))
+    assert.matches("Linear: argument 1 is a list, expected a tensor",
+                   message(nn.Linear(2, 1), {1, 2}))
+  end)
+
+  it("that measures a loss says what would fit", function()
+    local mse = nn.MSELoss()
+    assert.matches("target is 4, expected 4x1 as x is; x:squeeze%(%-1%), " ..
+                   "or nn.Flatten%(1%)",
+                   message(mse, neap.ones(4, 1), neap.ones(4)))
+    assert.matches("target is 4x1, expected 4 as x is; target:squeeze",
+                   message(mse, neap.ones(4), neap.ones(4, 1)))
+    assert.matches('target is float64, expected float32 as x is %(use ' ..
+                   'target:to%("float32"%)%)',
+                   message(mse, neap.ones(4), neap.ones(4):to("float64")))
+  end)
+
 end)

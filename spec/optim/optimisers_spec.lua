@@ -83,6 +83,11 @@ describe("optimisers", function()
     assert.equal(7, opt.param_groups[1].initial_lr)
   end)
 
+  it("show their options", function()
+    assert.matches("^Adam%(lr=0.5, betas={0.9, 0.999}, .*; 2 parameters%)$",
+                   tostring(optim.Adam({leaf{1}, leaf{1}}, {lr = 0.5})))
+  end)
+
   it("leave parameters without a gradient alone", function()
     local a, b = leaf{1}, leaf{1}
     local opt = optim.Adam({a, b})

@@ -19,6 +19,13 @@ describe("functions of elements", function()
     assert.same({0, 0.5}, y.grad:totable())
   end)
 
+  it("where takes the mask first, or x and then the mask", function()
+    local x, mask = neap.tensor{1, 2}, neap.tensor{true, false}
+    assert.same({1, 0}, neap.where(mask, x, 0):totable())
+    assert.same({1, 0}, x:where(mask, 0):totable())
+    assert.same({1, 0}, mask:where(x, 0):totable())
+  end)
+
   it("heaviside is a value at 0", function()
     local x = neap.tensor{-1, 0, 2}
     assert.same({0, 0.5, 1}, x:heaviside(0.5):totable())

@@ -111,6 +111,13 @@ describe("indexing", function()
     assert.same({7, 7, 7, 7}, x[2]:totable())
   end)
 
+  it("says that ipairs looks one too far", function()
+    assert.matches("position 4 is outside dimension 1 of size 3 %(pairs%(x%) "
+      .. "or x:rows%(%) iterate", message(function()
+        for _ in ipairs(neap.ones(3)) do end
+      end))
+  end)
+
   it("iterates with pairs and rows", function()
     local sum, n = 0, 0
     for i, row in pairs(x) do

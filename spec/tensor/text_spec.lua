@@ -25,6 +25,11 @@ describe("tensors as text", function()
                  "[int64 2x2x2]", shown(neap.arange(8):reshape(2, 2, 2)))
   end)
 
+  it("show their shape as a list", function()
+    assert.equal("{2, 3}", tostring(neap.ones(2, 3).shape))
+    assert.equal("{}", tostring(neap.ones{}:size()))
+  end)
+
   it("of no dimensions and no elements", function()
     assert.equal("2.5 [float32 ()]", shown(2.5))
     assert.equal("7 [int64 ()]", shown(ids(7)))

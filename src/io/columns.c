@@ -93,7 +93,9 @@ static int put_value (nx_csv *v, nx_csv_target *t, int64_t row,
   if (t->kind == NX_CSV_BOOL) {
     if (kind == NX_CSV_BOOL || (kind == NX_CSV_INTEGER && (i == 0 || i == 1)))
       data[row] = (char)i;
-    else return complain(v, t, c, "true or false") ? -1 : 0;
+    else return complain(v, t, c, "true or false (other words are a "
+                         "category, and t:column(name):eq(1) a mask)")
+             ? -1 : 0;
   }
   else if (t->kind == NX_CSV_INTEGER) {
     if (kind == NX_CSV_REAL && x == rint(x) && fabs(x) < 9e15) i = (int64_t)x;
@@ -114,7 +116,11 @@ static int put_cell (nx_csv *v, nx_csv_target *t, int64_t row,
                      nx_text *scratch) {
   const nx_csv_cell *c = &v->cells[t->column];
   if (t->kind != NX_CSV_TEXT) return put_value(v, t, row, c);
-  if (c->n == 0 && !c->quoted && t->missing == NX_MISSING_DROP) return 1;
+  if (c->n == 0 && !c->quoted) {
+    if (t->missing == NX_MISSING_DROP) return 1;
+    if (t->missing == NX_MISSING_ERROR)
+      return nx_csv_fail(v, t->column, "the cell is empty") ? -1 : 0;
+  }
   return put_word(v, t, row, c, scratch);
 }
 

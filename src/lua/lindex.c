@@ -62,6 +62,10 @@ static void position (lua_State *L, nl_state *S, const nx_tensor *t, int d,
   int64_t at = v > 0 ? v - 1 : v;
   if (v == 0) nl_error(L, S, "index 0: positions count from 1 (or from the "
                        "end with -1)");
+  if (at == t->shape[d] && d == 0 && lua_gettop(L) == 2)
+    nl_error(L, S, "index: position %I is outside dimension 1 of size %I "
+             "(pairs(x) or x:rows() iterate; ipairs looks one too far)", v,
+             (lua_Integer)t->shape[d]);
   nx_position(S->C, "index", t, d, &at);
   nl_check(L, S);
   p->s.start.v[d] = at;

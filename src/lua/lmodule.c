@@ -321,6 +321,18 @@ static int m_len (lua_State *L) {
 /*
 ** Making instances.
 */
+static void refuse_child (lua_State *L, nl_state *S, const nx_module *m,
+                          lua_Integer k) {
+  const char *what = luaL_typename(L, -1), *name;
+  if (lua_istable(L, -1) && lua_getfield(L, -1, "_name") == LUA_TSTRING) {
+    name = lua_tostring(L, -1);
+    nl_error(L, S, "%s: entry %I is the class %s, expected a module of it: "
+             "%s()", m->class_name, k, name, name);
+  }
+  nl_error(L, S, "%s: entry %I is %s, expected a module", m->class_name, k,
+           what);
+}
+
 static void add_children (lua_State *L, nl_state *S, int self, int list) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, list);
   nx_module *m = nl_checkmodule(L, S, self);
@@ -328,8 +340,7 @@ static void add_children (lua_State *L, nl_state *S, int self, int list) {
     const char *name;
     lua_rawgeti(L, list, k);
     if (nl_tomodule(L, S, -1) == NULL)
-      nl_error(L, S, "%s: entry %I is %s, expected a module", m->class_name,
-               k, luaL_typename(L, -1));
+      refuse_child(L, S, m, k);
     name = lua_pushfstring(L, "%I", k - 1);
     set_child(L, S, self, name, lua_gettop(L) - 1);
     lua_pop(L, 2);
@@ -440,6 +451,9 @@ static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
         int at = lua_type(L, -2) == LUA_TSTRING
                  ? nx_names_find(nx_layer_inputs(m->layer),
                                  lua_tostring(L, -2)) : -1;
+        if (at < 0 && lua_isinteger(L, -2))
+          nl_error(L, S, "%s: argument %d is a list, expected a tensor "
+                   "(neap.tensor makes one of it)", m->class_name, i - 1);
         if (at < 0)
           nl_error(L, S, "%s: a call takes %s", m->class_name,
                    nx_layer_inputs(m->layer));

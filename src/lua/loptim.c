@@ -385,6 +385,8 @@ void nl_open_optim (lua_State *L, nl_state *S) {
   nl_setfuncs(L, S, methods);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "_optim_methods");
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -4, "_optim_meta");
   lua_pushlightuserdata(L, S);
   lua_insert(L, -2);
   lua_pushcclosure(L, o_index, 2);

@@ -124,12 +124,16 @@ static int t_item (lua_State *L) {
 }
 
 
+static const char shape_meta_key = 0;    /* how a shape prints */
+
 static void push_shape (lua_State *L, const nx_tensor *t) {
   lua_createtable(L, t->ndim, 0);
   for (int d = 0; d < t->ndim; d++) {
     lua_pushinteger(L, t->shape[d]);
     lua_rawseti(L, -2, d + 1);
   }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &shape_meta_key);
+  lua_setmetatable(L, -2);
 }
 
 
@@ -632,6 +636,10 @@ static const luaL_Reg functions[] = {
 */
 void nl_open_tensor (lua_State *L, nl_state *S) {
   nl_setfuncs(L, S, functions);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "_shape_meta");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &shape_meta_key);
   lua_newtable(L);                               /* metatable */
   S->tensor_meta = lua_topointer(L, -1);
   lua_pushvalue(L, -1);

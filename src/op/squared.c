@@ -14,15 +14,30 @@ static const nx_field mse_fields[] = {
 };
 
 
+/* n x 1 against n, which broadcasting would make a silent n x n */
+static const char *remedy (const nx_tensor *x, const nx_tensor *t) {
+  int one = x->len == t->len && (x->ndim == t->ndim + 1 ||
+                                 t->ndim == x->ndim + 1);
+  if (one && x->ndim > t->ndim)
+    return "; x:squeeze(-1), or nn.Flatten(1) at the end of a net, drops the "
+           "last dimension, target:unsqueeze(-1) adds one";
+  if (one) return "; target:squeeze(-1) drops its last dimension";
+  return "";
+}
+
 static int mse_loss_shape (nx_ctx *C, nx_node *n) {
   mse_args *a = n->a;
   nx_tensor *x = n->in[0], *t = n->in[1];
   char xt[NX_SHAPE_TEXT], tt[NX_SHAPE_TEXT];
   if (nx_want_float(C, n, 0)) return nx_status(C);
-  if (!nx_same_shape(x, t) || x->dtype != t->dtype)
-    return nx_op_fail(C, n, NEAP_ESHAPE, "target (%s %s) must be like x (%s "
-                      "%s)", nx_dtype_name(t->dtype), nx_shape_of(t, tt),
-                      nx_dtype_name(x->dtype), nx_shape_of(x, xt));
+  if (x->dtype != t->dtype)
+    return nx_op_fail(C, n, NEAP_EDTYPE, "target is %s, expected %s as x is "
+                      "(use target:to(\"%s\"))", nx_dtype_name(t->dtype),
+                      nx_dtype_name(x->dtype), nx_dtype_name(x->dtype));
+  if (!nx_same_shape(x, t))
+    return nx_op_fail(C, n, NEAP_ESHAPE, "target is %s, expected %s as x is"
+                      "%s", nx_shape_of(t, tt), nx_shape_of(x, xt),
+                      remedy(x, t));
   nx_out(C, n, 0, x->dtype, a->reduction == NONE ? x->ndim : 0, x->shape);
   return nx_status(C);
 }

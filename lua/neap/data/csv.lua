@@ -87,8 +87,17 @@ local function check_names(by_name, places, what)
 end
 
 -- What to do with a cell that has nothing: number for C, and the filling.
-local function policy(o, name)
+-- Nothing among words is the word "", unless the column's own policy says
+-- "error", or one says "drop".
+local function policy(o, name, words)
   local given = o.missing
+  if words and (type(given) ~= "table" or given[name] == nil) then
+    given = given == "drop" and "drop" or "nan"
+  elseif words and type(given[name]) == "number" then
+    fail("load_csv: missing is %s for '%s', which holds words; an empty " ..
+         "cell is the word \"\" there, \"drop\" or \"error\"",
+         given[name], name)
+  end
   if type(given) == "table" then given = given[name] end
   if given == nil then given = "error" end
   if type(given) == "number" then return 2, given end
@@ -114,12 +123,16 @@ local function target(o, found, name, place)
     fail("load_csv: the type of '%s' is '%s', expected one of %s",
          name, tostring(kind), table.concat(kind_choices, ", "))
   end
-  local missing, fill = policy(o, name)
-  return {
-    column = place, missing = missing, fill = fill, dtype = kind,
-    kind = kind == "float32" and "float64" or kind or found.kind,
-    categories = o.categories[name]
-  }
+  local real = kind == "float32" and "float64" or kind or found.kind
+  local missing, fill = policy(o, name, real == "category")
+  if missing == 1 and (kind == "int64" or kind == "bool") and
+     found.empty + found.marked > 0 then
+    fail("load_csv: column '%s' has %d cells without a value, and %s, its " ..
+         "type, has no nan; let missing be \"drop\" or a number, or the " ..
+         "type float64", name, found.empty + found.marked, kind)
+  end
+  return {column = place, missing = missing, fill = fill, dtype = kind,
+          kind = real, categories = o.categories[name]}
 end
 
 local function build(o, path, file)

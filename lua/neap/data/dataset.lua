@@ -56,6 +56,11 @@ local function positions(who, ids)
 end
 dataset.positions = positions
 
+-- for i, sample in pairs(set)
+local function next_sample(set, i)
+  if i < set:size() then return i + 1, set[i + 1] end
+end
+
 -- A class of datasets: `get(self, i)` gives the i-th sample.
 local function class(get)
   local methods = setmetatable({}, {__index = Dataset})
@@ -65,6 +70,7 @@ local function class(get)
     return methods[key]
   end
   methods.__len = function(self) return self:size() end
+  methods.__pairs = function(self) return next_sample, self, 0 end
   return methods
 end
 
@@ -74,7 +80,8 @@ function Dataset:at(i)
   local n = self:size()
   if i < 0 then i = n + 1 + i end
   if i < 1 or i > n then
-    fail("dataset: no sample %d among %d", i, n)
+    fail("dataset: no sample %d among %d%s", i, n, i == n + 1 and
+         " (pairs(set) iterates; ipairs looks one too far)" or "")
   end
   return self:get(i)
 end
@@ -198,11 +205,23 @@ local function as_sample(...)
   return (...)
 end
 
+-- The results of a function of batches.
+local function given_back(...)
+  if (...) == nil then fail("map: the function returned nothing") end
+  return ...
+end
+
 --- map(set, f): samples are f(x, y, ...) of those of `set`, computed when
 -- they are asked for. `batched = true` calls f with whole batches instead
 -- (a single sample is a batch of one, taken apart again).
 local Map = class(function(self, i)
-  if not self.batched then return as_sample(self.f(parts(self.set[i]))) end
+  if not self.batched then
+    local sample = as_sample(self.f(parts(self.set[i])))
+    if sample == nil then
+      fail("map: the function returned nothing for sample %d", i)
+    end
+    return sample
+  end
   local out = table.pack(self:batch(neap.tensor({i}, {dtype = "int64"})))
   for k = 1, out.n do
     if neap.is_tensor(out[k]) then out[k] = out[k][1] end
@@ -213,7 +232,7 @@ end)
 function Map:size() return self.set:size() end
 
 function Map:batch(ids)
-  if self.batched then return self.f(batch_of(self.set, ids)) end
+  if self.batched then return given_back(self.f(batch_of(self.set, ids))) end
   return Dataset.batch(self, ids)
 end
 

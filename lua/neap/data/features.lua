@@ -4,6 +4,7 @@ local neap = require "neap"
 local fail = neap._fail
 local tables = require "neap.data.table"
 local transform = require "neap.data.transform"
+local words = require "neap.data.words"
 local nn = neap.nn
 
 local Features = nn.Module:extend "data.Features"
@@ -23,9 +24,11 @@ local function read_entry(entry, i)
   local steps = {table.unpack(entry, 2)}
   for k, step in ipairs(steps) do
     if not nn.is_module(step) then
+      local name = type(step) == "table" and rawget(step, "_name")
       fail("Features: step %d of entry %d is %s, expected a transform", k, i,
-           type(step))
+           name and ("the class %s without ()"):format(name) or type(step))
     end
+    step.of = table.concat(names, ", ")
   end
   return names, steps
 end
@@ -33,7 +36,8 @@ end
 --- Features{{columns, transform, ...}, ...}: each entry names a column, or
 -- a list of columns, and what is done with it, step by step. `fit(table)`
 -- learns from a table, a call gives a float32 matrix: of a table, of a list
--- of rows, or of one row {longitude = -122, ocean_proximity = "INLAND"}.
+-- of rows, or of one row {longitude = -122, ocean_proximity = "INLAND"}; a
+-- number that a row does not have is one for data.Impute to fill.
 --
 -- Words that a category did not have when it was fitted are an error,
 -- unless its OneHot says unknown = "zeros".
@@ -44,7 +48,8 @@ function Features:init(entries)
     local names, steps = read_entry(entry, i)
     self.entries[i] = {names = names,
                        words = entry.words,      -- of a fitted one
-                       takes_words = steps[1] and steps[1].takes_words}
+                       takes_words = steps[1] and steps[1].takes_words,
+                       takes_gaps = steps[1] and steps[1].takes_gaps}
     chains[i] = transform.Chain(table.unpack(steps))
   end
   if #chains == 0 then fail("Features: expected entries") end
@@ -67,30 +72,16 @@ local function check_columns(entry, t)
   end
 end
 
--- The numbers that words have in a table, as those they had in the fit.
-local function renumbered(name, ids, words, known)
-  local numbers, map, unknown = {}, {}, nil
-  for i, word in ipairs(known) do numbers[word] = i end
-  for i, word in ipairs(words) do
-    map[i] = numbers[word] or #known + 1
-    unknown = unknown or not numbers[word] and i or nil
-  end
-  if #map == 0 then return ids end
-  local out = neap.tensor(map, {dtype = "int64"}):index_select(1, ids)
-  if unknown then out = neap.where(out:gt(#known), 0, out) end
-  return out, unknown and ("'%s' of column %s"):format(words[unknown], name)
-end
-
 local function matrix_of(entry, t, fitted)
   if #entry.names == 1 then
     local name = entry.names[1]
-    local words = t:categories(name)
-    if fitted and not entry.words ~= not words then
+    local own = t:categories(name)
+    if fitted and not entry.words ~= not own then
       fail("Features: column %s is %s, but was %s when it was fitted", name,
-           words and "words" or "numbers", words and "numbers" or "words")
+           own and "words" or "numbers", own and "numbers" or "words")
     end
-    if words and fitted then
-      return renumbered(name, t:column(name), words, entry.words)
+    if own and fitted then
+      return words.renumbered(t:column(name), own, entry.words)
     end
     return t:column(name), nil
   end
@@ -107,11 +98,11 @@ function Features:fit(t)
   for i, entry in ipairs(self.entries) do
     local name = entry.names[1]
     check_columns(entry, t)
-    local words = #entry.names == 1 and t:categories(name) or nil
+    local own = #entry.names == 1 and t:categories(name) or nil
     entry.words = nil
-    self.chains[i]:fit(matrix_of(entry, t), words)
-    entry.words = words
-    arguments[i] = {entry.names, words = words,
+    self.chains[i]:fit(matrix_of(entry, t), own)
+    entry.words = own
+    arguments[i] = {entry.names, words = own,
                     table.unpack(self.chains[i].steps:children())}
   end
   self._arguments = {n = 1, arguments}
@@ -121,7 +112,11 @@ end
 -- A value of a row as the number that stands for it in its column.
 local function checked(entry, name, i, value)
   local kind = entry.words and "string" or "number"
-  if value == nil then fail("Features: row %d has no '%s'", i, name) end
+  if value == nil and not entry.words and entry.takes_gaps then
+    return 0 / 0
+  elseif value == nil then
+    fail("Features: row %d has no '%s'", i, name)
+  end
   if kind == "number" and type(value) == "boolean" then
     return value and 1 or 0
   elseif type(value) ~= kind then
@@ -131,23 +126,10 @@ local function checked(entry, name, i, value)
   return value
 end
 
--- A column of words as a tensor of numbers, and the list of words.
-local function numbered(column)
-  local words, numbers = {}, {}
-  for i, word in ipairs(column) do
-    if not numbers[word] then
-      words[#words + 1] = word
-      numbers[word] = #words
-    end
-    column[i] = numbers[word]
-  end
-  return neap.tensor(column, {dtype = "int64"}), words
-end
-
 -- One row, or a list of rows, as a table with the words that were fitted.
 local function table_of(self, rows)
   if rows[1] == nil then rows = {rows} end
-  local names, values, words = {}, {}, {}
+  local names, values, known = {}, {}, {}
   for _, entry in ipairs(self.entries) do
     for _, name in ipairs(entry.names) do
       local column = {}
@@ -155,11 +137,14 @@ local function table_of(self, rows)
         column[i] = checked(entry, name, i, row[name])
       end
       names[#names + 1] = name
-      if entry.words then values[#names], words[name] = numbered(column)
-      else values[#names] = neap.tensor(column, {dtype = "float64"}) end
+      if entry.words then
+        values[#names], known[name] = words.numbered(column)
+      else
+        values[#names] = neap.tensor(column, {dtype = "float64"})
+      end
     end
   end
-  return tables.new(names, values, words)
+  return tables.new(names, values, known)
 end
 
 -- For print: the columns of each entry.
@@ -185,7 +170,8 @@ function Features:forward(t)
     local x, unknown = matrix_of(entry, t, true)
     local chain = self.chains[i]
     if unknown and not chain:ignores_unknown() then
-      fail("Features: %s was not there when it was fitted", unknown)
+      fail("Features: '%s' of column %s was not there when it was fitted",
+           unknown, entry.names[1])
     end
     local y = chain(x)
     parts[i] = (y.ndim == 1 and y:unsqueeze(2) or y):to("float32")
@@ -193,5 +179,4 @@ function Features:forward(t)
   return neap.cat(parts, 2)
 end
 
-transform.Features = Features
 return Features

@@ -143,6 +143,7 @@ local function begin(self)
 end
 
 --- One pass over the data, or the rest of the pass that was loaded.
+-- `loader.ids` are the positions that the last batch has in the dataset.
 function DataLoader:batches()
   local order, count = begin(self), self:size()
   local size, n, k = self.batch_size, #order, self.position
@@ -150,7 +151,7 @@ function DataLoader:batches()
     if k >= count then return nil end
     self.position = k + 1
     local ids = order[{{k * size + 1, math.min((k + 1) * size, n)}}]
-    k = k + 1
+    k, self.ids = k + 1, ids
     return dataset.batch_of(self.dataset, ids, self.collate)
   end
 end

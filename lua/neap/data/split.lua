@@ -16,11 +16,18 @@ local function shuffled(n, generator)
   return neap.randperm(n, {generator = generator}):totable()
 end
 
+-- A list in random order.
+local function mixed(list, generator)
+  local out = {}
+  for k, i in ipairs(shuffled(#list, generator)) do out[k] = list[i] end
+  return out
+end
+
 -- How many of n each part gets: shares (0.8, 0.2) or counts.
 local function counts(who, n, sizes)
   local out, total = {}, 0
   if type(sizes) ~= "table" or #sizes == 0 then
-    fail("%s: expected a list of shares or counts", who)
+    fail("%s: expected a list of shares or counts, such as {0.8, 0.2}", who)
   end
   local shares = math.type(sizes[1]) == "float"
   for i, size in ipairs(sizes) do
@@ -59,33 +66,40 @@ local generator_option = {{"generator", "any"}}
 --- random_split(set, {0.8, 0.2}) or (set, {800, 200}): subsets, at random.
 function split.random_split(set, sizes, given)
   dataset.check("random_split", set)
-  local o = options.read("random_split", given, generator_option)
   local n = set:size()
+  local parts = counts("random_split", n, sizes)
+  local o = options.read("random_split", given, generator_option)
   local order, lists, at = shuffled(n, o.generator), {}, 0
-  for i, count in ipairs(counts("random_split", n, sizes)) do
+  for i, count in ipairs(parts) do
     lists[i] = table.move(order, at + 1, at + count, 1, {})
     at = at + count
   end
   return subsets(set, lists)
 end
 
--- Values by which samples are told apart, as a Lua list.
-local function keys_of(who, values, n)
+-- Values by which samples are told apart, as a Lua list; of a table also
+-- the name of the column.
+local function keys_of(who, values, set)
+  local n = set:size()
+  if type(values) == "string" and getmetatable(set) == tables.Table then
+    values = set:column(values)
+  end
   if neap.is_tensor(values) then
     if values.ndim ~= 1 then
       fail("%s: expected one value for each sample", who)
     end
     values = values:totable()
   end
-  if type(values) == "table" and n and #values < n and
+  if type(values) == "table" and #values < n and
      math.type(values[1]) == "float" then
     fail("%s: the values that tell samples apart come second, the shares " ..
          "third", who)
   end
-  if type(values) ~= "table" or n and #values ~= n then
+  if type(values) ~= "table" or #values ~= n then
     fail("%s: expected a list or tensor with a value for each of the %d " ..
-         "samples, not %s", who, n or 0, type(values) == "table" and
-         ("%d values"):format(#values) or "a " .. type(values))
+         "samples (of a table also a column's name), not %s", who, n,
+         type(values) == "table" and ("%d values"):format(#values) or
+         "a " .. type(values))
   end
   return values
 end
@@ -114,12 +128,13 @@ local function by_size(lists)
 end
 
 --- stratified_split(set, labels, {0.8, 0.2}): subsets in which every label
--- has (nearly) the same share. `labels`: one value for each sample.
+-- has (nearly) the same share, in random order. `labels`: one value for
+-- each sample; of a table also the name of a column.
 function split.stratified_split(set, labels, shares, given)
   dataset.check("stratified_split", set)
   local o = options.read("stratified_split", given, generator_option)
   local n = set:size()
-  local keys = keys_of("stratified_split", labels, n)
+  local keys = keys_of("stratified_split", labels, set)
   counts("stratified_split", n, shares)
   local lists = {}
   for i = 1, #shares do lists[i] = {} end
@@ -129,6 +144,9 @@ function split.stratified_split(set, labels, shares, given)
       table.move(members, at + 1, at + count, #lists[i] + 1, lists[i])
       at = at + count
     end
+  end
+  for i, list in ipairs(lists) do
+    lists[i] = mixed(list, o.generator)
   end
   return subsets(set, lists)
 end
@@ -140,7 +158,7 @@ function split.grouped_split(set, groups, shares, given)
   dataset.check("grouped_split", set)
   local o = options.read("grouped_split", given, generator_option)
   local n = set:size()
-  local keys = keys_of("grouped_split", groups, n)
+  local keys = keys_of("grouped_split", groups, set)
   local missing, lists = counts("grouped_split", n, shares), {}
   for i = 1, #missing do lists[i] = {} end
   local members = by_size(gathered(keys, shuffled(n, o.generator)))
@@ -219,8 +237,8 @@ end
 function split.KFold(set, k, given)
   dataset.check("KFold", set)
   local o = options.read("KFold", given, {
-    {"shuffle", "boolean", default = true}, {"stratify", "tensor|table"},
-    {"groups", "tensor|table"}, {"generator", "any"}})
+    {"shuffle", "boolean", default = true}, {"stratify", "tensor|table|string"},
+    {"groups", "tensor|table|string"}, {"generator", "any"}})
   local n = set:size()
   if math.type(k) ~= "integer" or k < 2 or k > n then
     fail("KFold: expected 2 to %d folds (as many as samples), not %s", n,
@@ -231,7 +249,7 @@ function split.KFold(set, k, given)
   local kind = o.stratify and "stratified" or o.groups and "grouped" or
                "plain"
   local values = o.stratify or o.groups
-  local keys = values and keys_of("KFold", values, n)
+  local keys = values and keys_of("KFold", values, set)
   local order = o.shuffle and shuffled(n, o.generator) or in_order(n)
   local all = folds[kind](n, k, order, keys)
   local f = 0

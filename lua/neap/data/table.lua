@@ -6,6 +6,7 @@
 local neap = require "neap"
 local fail = neap._fail
 local options = require "neap.options"
+local words = require "neap.data.words"
 
 local Table = {}
 
@@ -14,19 +15,42 @@ local COLUMNS = {}
 
 local function shape_text(t) return table.concat(t.shape, "x") end
 
+-- A list of words as numbers and the words.
+local function as_category(who, list)
+  for i, word in ipairs(list) do
+    if type(word) ~= "string" then
+      fail("%s: value %d is a %s among words", who, i, type(word))
+    end
+  end
+  return words.numbered(list)
+end
+
+-- The type of a column of numbers, as a file's column would have it.
+local function list_type(list)
+  if type(list[1]) == "boolean" then return "bool" end
+  for _, value in ipairs(list) do
+    if math.type(value) ~= "integer" then return "float64" end
+  end
+  return "int64"
+end
+
 -- A column as it is kept: {tensor =, words =, number = of each word}
-local function new_column(who, tensor, words)
-  if type(tensor) == "table" then tensor = neap.tensor(tensor) end
+local function new_column(who, tensor, known)
+  if type(tensor) == "table" and type(tensor[1]) == "string" then
+    tensor, known = as_category(who, tensor)
+  elseif type(tensor) == "table" then
+    tensor = neap.tensor(tensor, {dtype = list_type(tensor)})
+  end
   if not neap.is_tensor(tensor) or tensor.ndim ~= 1 then
     fail("%s: a column is a list or a tensor of one dimension, not %s",
          who, neap.is_tensor(tensor) and shape_text(tensor) or type(tensor))
   end
   local numbers
-  if words then
+  if known then
     numbers = {}
-    for i, word in ipairs(words) do numbers[word] = i end
+    for i, word in ipairs(known) do numbers[word] = i end
   end
-  return {tensor = tensor, words = words, numbers = numbers}
+  return {tensor = tensor, words = known, numbers = numbers}
 end
 
 local function make(names, columns)
@@ -47,11 +71,12 @@ local function column_of(self, name, who)
 end
 
 --- A table of columns in an order: `Table({"x", "y"}, {tensor, list})`;
--- `words`, by name, makes a column of integers a category.
-local function new(names, values, words)
+-- `known`, by name, makes a column of integers a category of these words. A
+-- list of words becomes a category by itself.
+local function new(names, values, known)
   local columns = {}
   for i, name in ipairs(names) do
-    columns[i] = new_column("Table", values[i], words and words[name])
+    columns[i] = new_column("Table", values[i], known and known[name])
     if #columns[i].tensor ~= #columns[1].tensor then
       fail("Table: column '%s' has %d values, '%s' has %d",
            name, #columns[i].tensor, names[1], #columns[1].tensor)
@@ -89,7 +114,11 @@ end
 
 --- The i-th row, as a table of values by name; t[i] is the same.
 function Table:row(i)
-  local row = {}
+  local row, n = {}, self:size()
+  if i < -n or i > n or i == 0 then
+    fail("table: no row %d among %d%s", i, n, i == n + 1 and
+         " (t:rows() and pairs(t) iterate; ipairs looks one too far)" or "")
+  end
   for _, name in ipairs(self.columns) do
     row[name] = value_at(self[COLUMNS][name], i)
   end
@@ -111,6 +140,12 @@ function Table:rows()
     end
   end
 end
+
+-- for i, row in pairs(t)
+local function next_row(t, i)
+  if i < t:size() then return i + 1, t:row(i + 1) end
+end
+Table.__pairs = function(t) return next_row, t, 0 end
 
 -- A table with every tensor replaced by f(tensor).
 local function each(self, names, f)
@@ -180,30 +215,11 @@ function Table:without(...)
   return each(self, left, function(t) return t end)
 end
 
--- A list of words as numbers into the sorted list of those there are.
-local function as_category(list)
-  local numbers, words, ids = {}, {}, {}
-  for i, word in ipairs(list) do
-    if type(word) ~= "string" then
-      fail("with: value %d is a %s among words", i, type(word))
-    end
-    if not numbers[word] then words[#words + 1] = word end
-    numbers[word] = true
-  end
-  table.sort(words)
-  for i, word in ipairs(words) do numbers[word] = i end
-  for i, word in ipairs(list) do ids[i] = numbers[word] end
-  return neap.tensor(ids, {dtype = "int64"}), words
-end
-
 --- A table with a column more, or another one in the place of an old one:
 -- a tensor, a list of numbers, or a list of words, which become a category.
--- With `words` the values are numbers into this list.
-function Table:with(name, values, words)
-  if type(values) == "table" and type(values[1]) == "string" then
-    values, words = as_category(values)
-  end
-  local column = new_column("with", values, words)
+-- With `known` the values are numbers into this list.
+function Table:with(name, values, known)
+  local column = new_column("with", values, known)
   if #self.columns > 0 and #column.tensor ~= self:size() then
     fail("with: %d values for a table of %d rows", #column.tensor, self:size())
   end

@@ -79,7 +79,11 @@ function Transform:fit(x)
   return self
 end
 
-function Transform:name() return (self:_options()) end
+-- For messages: the class, and the columns that Features gives it.
+function Transform:name()
+  local name = self:_options():gsub("^data%.", "")
+  return self.of and ("%s of column %s"):format(name, self.of) or name
+end
 
 local function check_ready(self)
   if self.learned and not self[self.learned[1]] then
@@ -87,10 +91,23 @@ local function check_ready(self)
   end
 end
 
+-- x has the columns that were learned.
+local function check_width(self, x)
+  local o = self.options
+  if not neap.is_tensor(x) then
+    fail("%s: expected a tensor, not a %s", self:name(), type(x))
+  elseif self.learned and not o.vector and
+     (x.ndim == 0 or x:size(-1) ~= o.columns) then
+    fail("%s: x is %s, expected %d columns as it was fitted", self:name(),
+         table.concat(x.shape, "x"), o.columns)
+  end
+end
+
 -- f of x in the type of what was learned; the result is a float of x's own
 -- type, or float32.
 local function computed(self, x, f)
   check_ready(self)
+  check_width(self, x)
   local own = (x.dtype == "float64" or x.dtype == "float32") and x.dtype or
               "float32"
   local wide = self.learned and self[self.learned[1]].dtype or own
@@ -175,7 +192,7 @@ end
 function Clip:apply(x)
   return neap.minimum(neap.maximum(x, self.least), self.most)
 end
-function Clip.undo(_, y) return y end
+function Clip.inverse(_, y) return y end
 
 --- Impute{with = "mean"}: NaN becomes the column's mean, "median", or a
 -- number.
@@ -201,44 +218,81 @@ end
 function Impute:apply(x) return neap.where(x:isnan(), self.filling, x) end
 function Impute.undo(_, y) return y end
 
---- OneHot{classes = n}: numbers 1 .. n become rows with a single 1. fit
--- finds n, and from a table's column the words too; of a word that it did
--- not see, `unknown = "zeros"` makes a row of zeros instead of an error.
+--- OneHot(): each value becomes a row with a single 1, in a column for
+-- every value that fit saw: of a table's words in their order, of numbers
+-- in rising order (such as years, zip codes, true and false). With
+-- OneHot{classes = n} values are numbers from 1 to n. A value that fit did
+-- not see is an error, or with `unknown = "zeros"` a row of zeros.
 local OneHot = class("OneHot", {
   {"classes", "integer", least = 1}, {"words", "table"},
+  {"values", "table"},
   {"unknown", "string", default = "error", choices = {"error", "zeros"}}})
 
 OneHot.takes_words = true
+
+local MOST = 1000             -- more different numbers are a quantity
+
+-- The different numbers of x, rising.
+local function values_of(self, x)
+  local values = x:detach():reshape(-1):unique()
+  if #values > MOST then
+    fail("%s: there are %d different numbers, which looks like a quantity " ..
+         "(data.Standardize); at most %d become columns", self:name(),
+         #values, MOST)
+  end
+  return values:to("float64"):totable()
+end
 
 function OneHot:fit(x, words)
   check_fit(self, x)
   local given = {}
   for key, value in pairs(self.options) do given[key] = value end
   given.words = words
-  given.classes = words and #words or given.classes or x:max():item()
+  if words then given.classes = #words
+  elseif not given.classes or given.values then
+    given.values = values_of(self, x)
+    given.classes = #given.values
+  end
   self.options, self._arguments = given, {n = 1, given}
   return self
+end
+
+-- Numbers from 1 to the count of classes, and a mask of those that fit saw.
+local function classes_of(self, x)
+  local o = self.options
+  if not o.values then
+    return x:to("int64"):clamp(1, o.classes), x:ge(1):logical_and(
+      x:le(o.classes))
+  end
+  local values = neap.tensor(o.values, {dtype = "float64"})
+  local wide = x:to("float64")
+  local at = values:searchsorted(wide):clamp(1, o.classes)
+  return at, values:index_select(1, at:reshape(-1)):reshape(x.shape):eq(wide)
 end
 
 function OneHot:forward(x)
   local o = self.options
   if not o.classes then
-    fail("OneHot was not fitted: call fit(x) first")
+    fail("%s was not fitted: call fit(x) first", self:name())
   end
-  local rows = neap.one_hot(x:to("int64"):clamp(1, o.classes), o.classes)
-  rows = rows:to("float32")
-  if x:numel() == 0 then return rows end
-  local least, most = x:min():item(), x:max():item()
-  if least >= 1 and most <= o.classes then return rows end
+  local at, known = classes_of(self, x)
+  local rows = neap.one_hot(at, o.classes):to("float32")
+  if known:all():item() then return rows end
   if o.unknown == "error" then
-    fail("OneHot: x has %d, and there are classes 1 to %d",
-         least < 1 and least or most, o.classes)
+    local other = x:masked_select(known:logical_not())[1]
+    fail("%s: %s is not among the %d values that it was fitted with%s",
+         self:name(), other, o.classes, o.values and "" or
+         (", 1 to %d"):format(o.classes))
   end
-  local known = x:ge(1):logical_and(x:le(o.classes)):to("float32")
-  return rows * known:unsqueeze(-1)
+  return rows * known:to("float32"):unsqueeze(-1)
 end
 
-function OneHot.inverse(_, y) return y:argmax(-1) end
+function OneHot:inverse(y)
+  local at, values = y:argmax(-1), self.options.values
+  if not values then return at end
+  values = neap.tensor(values, {dtype = "float64"})
+  return values:index_select(1, at:reshape(-1)):reshape(at.shape)
+end
 
 --- Chain(a, b, ...): one transform after the other.
 local Chain = nn.Module:extend "data.Chain"
