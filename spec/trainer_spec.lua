@@ -208,7 +208,8 @@ describe("a Trainer", function()
       assert.matches("Trainer: optimizer is " .. case[2] .. ", expected an " ..
                      "optimiser, as optim.Adam", why)
     end
-    assert.matches("^accuracy [%d.]+  loss [%d.]+$", tostring(trainer:evaluate(train)))
+    assert.matches("^accuracy [%d.]+  loss [%d.]+$",
+                   tostring(trainer:evaluate(train)))
     assert.matches("callback 1 is a function, expected a table",
                    message(trainer.fit, trainer, train,
                            {callbacks = {function() end}}))

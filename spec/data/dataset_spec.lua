@@ -280,21 +280,21 @@ end)
 describe("a dataset", function()
 
   it("is iterated by pairs, and says why not by ipairs", function()
-    local set, seen = data.ListDataset{5, 6, 7}, {}
-    for i, sample in pairs(set) do seen[i] = sample end
+    local list, seen = data.ListDataset{5, 6, 7}, {}
+    for i, sample in pairs(list) do seen[i] = sample end
     assert.same({5, 6, 7}, seen)
     assert.matches("no sample 4 among 3 %(pairs%(set%) iterates",
-                   message(function() for _ in ipairs(set) do end end))
+                   message(function() for _ in ipairs(list) do end end))
   end)
 
   it("that is mapped to nothing says so", function()
-    local set = data.ListDataset{1, 2}
+    local list = data.ListDataset{1, 2}
     assert.matches("map: the function returned nothing for sample 2",
                    message(function() return
-                     data.map(set, function() end)[2] end))
-    set = data.TensorDataset(neap.ones(2))
+                     data.map(list, function() end)[2] end))
+    list = data.TensorDataset(neap.ones(2))
     assert.matches("map: the function returned nothing",
-      message(function() return data.map(set, function() end,
+      message(function() return data.map(list, function() end,
         {batched = true})[1] end))
   end)
 

@@ -237,7 +237,8 @@ end
 function split.KFold(set, k, given)
   dataset.check("KFold", set)
   local o = options.read("KFold", given, {
-    {"shuffle", "boolean", default = true}, {"stratify", "tensor|table|string"},
+    {"shuffle", "boolean", default = true},
+    {"stratify", "tensor|table|string"},
     {"groups", "tensor|table|string"}, {"generator", "any"}})
   local n = set:size()
   if math.type(k) ~= "integer" or k < 2 or k > n then
