@@ -278,6 +278,20 @@ describe("every layer", function()
     end, {{1, 2, 2, 3}}},
     ConvTranspose3d = {function() return nn.ConvTranspose3d(1, 2, 2) end,
                        {{1, 1, 2, 2, 1}}},
+    Embedding = {}, EmbeddingBag = {},           -- embedding_spec.lua
+    Upsample = {function()
+      return nn.Upsample{scale_factor = 2, mode = "bilinear"}
+    end, {{1, 2, 2, 3}}},
+    PixelShuffle = {function() return nn.PixelShuffle(2) end, {{1, 4, 2, 3}}},
+    PixelUnshuffle = {function() return nn.PixelUnshuffle(2) end,
+                      {{1, 1, 4, 2}}},
+    ChannelShuffle = {function() return nn.ChannelShuffle(2) end, {{2, 4}}},
+    Unfold = {function() return nn.Unfold(2) end, {{1, 1, 3, 3}}},
+    Fold = {function() return nn.Fold({3, 3}, 2) end, {{1, 4, 4}}},
+    LocalResponseNorm = {function() return nn.LocalResponseNorm(2) end,
+                         {{2, 4, 2}}},
+    GaussianNoise = {function() return nn.GaussianNoise(0.3):eval() end,
+                     {{4, 3}}},
     Sequential = {function()
       return nn.Sequential{nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)}
     end, {{4, 3}}},
@@ -295,7 +309,13 @@ describe("every layer", function()
     samples[name] = {nn[name], {{4, 3}}}
   end
 
+  for _, name in ipairs{"AlphaDropout", "FeatureAlphaDropout",
+                        "DropPath"} do
+    samples[name] = {function() return nn[name](0.3):eval() end, {{4, 3}}}
+  end
+
   local images = {{2, 8}, {2, 4, 6}, {1, 4, 2, 4}}
+  local small = {{2, 4}, {1, 2, 3}, {1, 2, 2, 3}}
   for d = 1, 3 do
     for _, kind in ipairs{"MaxPool", "AvgPool"} do
       samples[kind .. d .. "d"] = {function()
@@ -309,6 +329,14 @@ describe("every layer", function()
       return nn["LPPool" .. d .. "d"](2, 2)
     end, {images[d]}}
     samples["MaxUnpool" .. d .. "d"] = {}      -- image_spec.lua
+    samples["Dropout" .. d .. "d"] = {function()
+      return nn["Dropout" .. d .. "d"](0.3):eval()
+    end, {small[d]}}
+    for _, kind in ipairs{"Constant", "Zero", "Reflection", "Replication",
+                          "Circular"} do
+      local name = ("%sPad%dd"):format(kind, d)
+      samples[name] = {function() return nn[name](1) end, {small[d]}}
+    end
   end
 
   -- The gradient of each parameter against differences of the loss.

@@ -47,6 +47,8 @@ local calls = {
   tensordot = {{x, some(4, 4)}, {x_dims = 1, z_dims = 1}},
   one_hot = {{int{1, 3, 2}}}, bincount = {{int{1, 3, 2}}},
   flatten = {{some(2, 3, 2)}},
+  embedding = {{int{2, 1, 4}, x}}, embedding_bag = {{int{{2, 1}, {4, 4}}, x}},
+  embedding_renorm = {{x, int{2, 1}}, {max_norm = 1}},
   max_unpool1d = {{some(2, 2), int{{1, 4}, {2, 3}}}, {kernel_size = 2}},
   max_unpool2d = {{some(1, 1, 2), int{{{1, 4}}}}, {kernel_size = 2}},
   max_unpool3d = {{some(1, 1, 1, 1), int{{{{7}}}}}, {kernel_size = 2}}
@@ -70,7 +72,7 @@ local partners = {
 -- Results whose contents are positions, and inputs whose contents are; of
 -- each operation that has a field 'base'. (randperm and multinomial draw
 -- numbers; index and index_put are what x[...] calls, max_windows is what
--- max_pool calls.)
+-- max_pool calls, embedding_rows the gradient of embedding.)
 local result_positions = {
   max = {2}, min = {2}, argmax = {1}, argmin = {1}, sort = {2},
   argsort = {1}, topk = {2}, kthvalue = {2}, median = {2}, mode = {2},
@@ -83,6 +85,8 @@ local result_positions = {
 local input_positions = {
   index_select = 2, index_add = 2, index_copy = 2, index_fill = 2,
   gather = 2, scatter = 2, scatter_add = 2, one_hot = 1, bincount = 1,
+  embedding = 1, embedding_bag = 1, embedding_renorm = 2,
+  embedding_rows = false,
   index = false, index_put = false, cross_entropy = 2, max_windows = false,
   max_unpool1d = 2, max_unpool2d = 2, max_unpool3d = 2
 }

@@ -8,7 +8,8 @@
 
 local samples = {}
 for _, family in ipairs{"elementwise", "reduce", "shape", "products",
-                        "make", "images"} do
+                        "make", "images",
+                        "embedding", "noise"} do
   for name, list in pairs(require("spec.op.samples." .. family)) do
     samples[name] = list
   end

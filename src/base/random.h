@@ -20,6 +20,7 @@ typedef nx_generator nx_draw;
 
 /* The counter of a draw that has not been taken yet. */
 #define NX_NOT_DRAWN UINT64_MAX
+#define NX_FRESH ((nx_draw){0, NX_NOT_DRAWN})   /* the context's next part */
 
 /*
 ** Numbers come in batches of NX_BATCH counters, so that every vector

@@ -121,7 +121,7 @@ static nx_tensor *surrounded (nx_ctx *C, const conv_layer *l, nx_tensor *x) {
     pad.v[2 * (dims - 1 - d)] = added(l, d, 0);
     pad.v[2 * (dims - 1 - d) + 1] = added(l, d, 1);
   }
-  return nx_pad(C, x, pad, l->padding_mode);
+  return nx_pad(C, x, pad, l->padding_mode, 0);
 }
 
 static nx_tensor *conv_layer_forward_act (nx_ctx *C, nx_module *m,

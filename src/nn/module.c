@@ -211,6 +211,12 @@ int nx_parameter (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
 }
 
 
+int nx_learned (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
+                nx_tensor *t) {
+  return register_made(C, m, name, at, 1, t);
+}
+
+
 int nx_filled (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
                int learn, int dtype, int ndim, const int64_t *shape,
                double value) {

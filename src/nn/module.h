@@ -95,6 +95,9 @@ int nx_module_children (const nx_module *m);
 /* A parameter with random values between -bound and bound, or zeros. */
 int nx_parameter (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
                   int ndim, const int64_t *shape, double bound);
+/* A tensor that was made as a parameter. */
+int nx_learned (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
+                nx_tensor *t);
 /* A buffer, or (with 'learn') a parameter, filled with a value. */
 int nx_filled (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
                int learn, int dtype, int ndim, const int64_t *shape,

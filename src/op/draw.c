@@ -292,6 +292,12 @@ const nx_op nx_op_normal = {
   .shape = spread_shape, .forward = normal_forward
 };
 
+OPFN nx_tensor *nx_normal (nx_ctx *C, nx_tensor *x, double mean, double std,
+                           nx_draw from) {
+  spread_args a = {mean, std, from};
+  return nx_apply(C, &nx_op_normal, &a, 1, &x);
+}
+
 
 /*
 ** exponential: -log(1 - u) / lambd; bernoulli: 1 with a probability, which

@@ -5,27 +5,19 @@
 ** part of the random stream.
 */
 #include "ops.h"
-
-typedef struct dropout_args {
-  double p;
-  int training;
-  nx_draw generator;
-} dropout_args;
+#include "op/noise.h"
 
 static const nx_field dropout_fields[] = {
-  NX_NUMBER(dropout_args, p, 0.5, "probability of an element to become 0"),
-  NX_BOOL(dropout_args, training, 1, "false: y is x"),
-  NX_DRAW(dropout_args, generator),
-  NX_END
+  NX_NOISE_FIELDS("p", 0.5, "probability of an element to become 0")
 };
 
 
-static int is_identity (const dropout_args *a) {
+static int is_identity (const nx_noise_args *a) {
   return !a->training || a->p == 0;
 }
 
 static int dropout_shape (nx_ctx *C, nx_node *n) {
-  dropout_args *a = n->a;
+  nx_noise_args *a = n->a;
   if (nx_want_float(C, n, 0)) return nx_status(C);
   if (!(a->p >= 0 && a->p <= 1))
     return nx_op_fail(C, n, NEAP_EARG, "p is %g, expected 0 to 1", a->p);
@@ -40,7 +32,7 @@ static int dropout_shape (nx_ctx *C, nx_node *n) {
 
 typedef struct drop {
   const nx_kernels *K;
-  const dropout_args *a;
+  const nx_noise_args *a;
   const char *x;
   char *y;
   int64_t len, size;
@@ -62,7 +54,7 @@ static void drop_pieces (void *arg, int64_t first, int64_t last) {
 
 /* y = x / (1 - p) with probability 1 - p, else 0 */
 static int dropout_forward (nx_ctx *C, nx_node *n) {
-  dropout_args *a = n->a;
+  nx_noise_args *a = n->a;
   nx_tensor *x, *y = n->out[0], *to = y;
   drop d;
   if (is_identity(a) || y->len == 0) return 0;
@@ -82,7 +74,7 @@ static int dropout_forward (nx_ctx *C, nx_node *n) {
 /* gx: the same choice from gy */
 static int dropout_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                          nx_tensor **gx) {
-  dropout_args a = *(dropout_args *)n->a;
+  nx_noise_args a = *(nx_noise_args *)n->a;
   gx[0] = nx_apply(C, &nx_op_dropout, &a, 1, gy);
   return nx_status(C);
 }
@@ -92,12 +84,12 @@ const nx_op nx_op_dropout = {
   .doc = "Elements become 0 with probability p, the others are divided by "
          "1 - p (Srivastava et al. 2014, in the inverted form).",
   .inputs = "x", .outputs = "y", .fields = dropout_fields,
-  .argsize = sizeof(dropout_args), .flags = NX_RANDOM | NX_INPLACE,
+  .argsize = sizeof(nx_noise_args), .flags = NX_RANDOM | NX_INPLACE,
   .shape = dropout_shape, .forward = dropout_forward, .grad = dropout_grad
 };
 
 OPFN nx_tensor *nx_dropout (nx_ctx *C, nx_tensor *x, double p,
-                            int training) {
-  dropout_args a = {p, training, {0, NX_NOT_DRAWN}};
+                            nx_draw from) {
+  nx_noise_args a = {p, 1, from};
   return nx_apply(C, &nx_op_dropout, &a, 1, &x);
 }

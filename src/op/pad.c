@@ -162,7 +162,8 @@ const nx_op nx_op_pad = {
   .shape = pad_shape, .forward = pad_forward, .grad = pad_grad
 };
 
-OPFN nx_tensor *nx_pad (nx_ctx *C, nx_tensor *x, nx_list pad, int mode) {
-  pad_args a = {pad, mode, 0};
+OPFN nx_tensor *nx_pad (nx_ctx *C, nx_tensor *x, nx_list pad, int mode,
+                        double value) {
+  pad_args a = {pad, mode, value};
   return nx_apply(C, &nx_op_pad, &a, 1, &x);
 }

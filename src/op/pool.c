@@ -503,3 +503,14 @@ ADAPTIVE_MAX(adaptive_max_pool3d)
 UNPOOL(max_unpool1d)
 UNPOOL(max_unpool2d)
 UNPOOL(max_unpool3d)
+
+OPFN nx_tensor *nx_adaptive_avg_pool (nx_ctx *C, nx_tensor *x, nx_ints size) {
+  static const nx_op *const forms[] = {
+    &nx_op_adaptive_avg_pool1d, &nx_op_adaptive_avg_pool2d,
+    &nx_op_adaptive_avg_pool3d
+  };
+  pool_args a;
+  nx_fields_default(C, adaptive_avg_pool_fields, &a);
+  a.output_size = size;
+  return nx_apply(C, forms[size.n - 1], &a, 1, &x);
+}

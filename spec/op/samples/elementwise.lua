@@ -85,10 +85,6 @@ local samples = {
                  end, {neap.tensor({-1, 0, 1}, {dtype = "float64"})}, none}},
   logit = {{same "logit", {unit(2, 3) * 0.4 + 0.5}},
            {with("logit", {eps = 0.2}), {unit(2, 3) * 0.4 + 0.5}}},
-  dropout = {{function(x)
-                return x:dropout{p = 0.4, generator = neap.generator(3)}
-              end, {randn(5, 40)}, {empty = false}},
-             {with("dropout", {p = 0.5, training = false}), {randn(3)}}},
   isclose = {{function(x) return x:isclose(x + 1e-6) end, {randn(2, 3)},
               none},
              {with("isclose", {atol = 0.5}), {randn(2, 3), randn(3)}, none}},

@@ -107,6 +107,43 @@ local samples = {
      end, {randn(1, 1, 1, 1)}}},
 }
 
+samples.interpolate = {
+  {with("interpolate", {size = 5, mode = "linear"}), {randn(2, 2, 3)}},
+  {with("interpolate", {scale_factor = 2}), {randn(1, 2, 2, 3)}},
+  {with("interpolate", {size = {3, 2}, mode = "nearest-exact"}),
+   {randn(1, 1, 5, 4)}},
+  {with("interpolate", {size = {5, 3}, mode = "bilinear"}),
+   {randn(2, 1, 3, 4)}},
+  {with("interpolate", {size = {4, 1}, mode = "bilinear",
+                        align_corners = true}), {randn(1, 2, 3, 3)}},
+  {with("interpolate", {scale_factor = 1.5, mode = "bicubic"}),
+   {randn(1, 1, 4, 3)}},
+  {with("interpolate", {size = {1, 3, 2}, mode = "trilinear"}),
+   {randn(1, 1, 2, 2, 3)}},
+  {with("interpolate", {size = 2, mode = "area"}), {randn(1, 2, 5, 3)}}}
+samples.resample = samples.interpolate
+samples.pixel_shuffle = {
+  {with("pixel_shuffle", {upscale_factor = 2}), {randn(2, 8, 2, 3)}},
+  {with("pixel_shuffle", {upscale_factor = 3}), {randn(9, 1, 2)}}}
+samples.pixel_unshuffle = {
+  {with("pixel_unshuffle", {downscale_factor = 2}), {randn(2, 1, 4, 2)}}}
+samples.channel_shuffle = {
+  {with("channel_shuffle", {groups = 3}), {randn(2, 6, 2)}}}
+samples.im2col = {
+  {with("im2col", {kernel_size = 2}), {randn(1, 2, 3, 4)}},
+  {with("im2col", {kernel_size = {2, 3}, dilation = {1, 2}, padding = {1, 2},
+                   stride = {2, 1}}), {randn(2, 4, 5)}}}
+samples.col2im = {
+  {with("col2im", {output_size = {3, 4}, kernel_size = 2}),
+   {randn(1, 8, 6)}},
+  {with("col2im", {output_size = {4, 5}, kernel_size = {2, 3},
+                   dilation = {1, 2}, padding = {1, 2}, stride = {2, 1}}),
+   {randn(6, 15)}}}
+samples.local_response_norm = {
+  {with("local_response_norm", {size = 3, alpha = 0.5}), {randn(2, 4, 3)}},
+  {with("local_response_norm", {size = 2, alpha = 1, beta = 0.5, k = 2}),
+   {randn(1, 3, 2, 2)}}}
+
 -- What these are made of is reached through them: forward and gradient of
 -- a convolution are all three of its sums.
 samples.convolve, samples.convolve_kernel = samples.conv1d, samples.conv3d
