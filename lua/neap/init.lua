@@ -62,6 +62,24 @@ for name, method in pairs{uniform_ = "uniform_", normal_ = "normal_",
     return neap.no_grad(Tensor[method], w, ...)
   end
 end
+starts.eye_ = starts.identity_           -- as PyTorch calls it
+
+local gains = {linear = 1, conv1d = 1, conv2d = 1, conv3d = 1, sigmoid = 1,
+               tanh = 5 / 3, relu = math.sqrt(2), selu = 3 / 4}
+
+--- The factor by which a weight's deviation grows so that what follows it
+-- keeps the variance: of "linear", "sigmoid", "tanh", "relu", "leaky_relu"
+-- (with its slope, 0.01), "selu".
+function starts.calculate_gain(nonlinearity, slope)
+  if nonlinearity == "leaky_relu" then
+    return math.sqrt(2 / (1 + (slope or 0.01) ^ 2))
+  end
+  return gains[nonlinearity] or
+    neap._fail("calculate_gain: there is no '%s'; there is linear, " ..
+               "sigmoid, tanh, relu, leaky_relu, selu",
+               tostring(nonlinearity))
+end
+
 function starts.zeros_(w) return starts.constant_(w, 0) end
 function starts.ones_(w) return starts.constant_(w, 1) end
 
@@ -186,6 +204,8 @@ function neap.save_csv(...) return require("neap.data.csv").save(...) end
 require "neap.tensor"
 require "neap.autograd"
 require "neap.module"
+require "neap.container"
+require "neap.summary"
 require "neap.optimizer"
 require "neap.check"
 require "neap.clip"

@@ -13,6 +13,43 @@ function nn.is_module(value)
   return getmetatable(value) == module_meta.__metatable
 end
 
+local function holds_learned(value)
+  return nn.is_module(value) or
+         neap.is_tensor(value) and value.is_leaf and value.requires_grad
+end
+
+-- Modules that were put into a plain table after it was assigned: a list
+-- of them becomes a ModuleList, as it would have on assignment.
+local function adopt_table(self, key, value)
+  local all = #value > 0
+  for _, item in ipairs(value) do all = all and nn.is_module(item) end
+  if all then
+    self[key] = value
+    return
+  end
+  for name, item in pairs(value) do
+    if holds_learned(item) then
+      neap._fail("%s: the table '%s' holds a %s under '%s', which would be " ..
+                 "neither trained nor saved; assign it to self, or put " ..
+                 "modules into nn.ModuleDict", self:_options(), key,
+                 nn.is_module(item) and "module" or "parameter",
+                 tostring(name))
+    end
+  end
+end
+
+local function new_instance(class, ...)
+  local self = Module._construct(class, ...)
+  local tables = {}
+  for key, value in pairs(self:_fields()) do
+    if type(value) == "table" and key ~= "_arguments" then
+      tables[#tables + 1] = {key, value}
+    end
+  end
+  for _, item in ipairs(tables) do adopt_table(self, item[1], item[2]) end
+  return self
+end
+
 local classes = {}          -- of this state, by name: those that extend
 
 --- A class of layers: `local Block = nn.Module:extend "Block"`, with
@@ -22,9 +59,12 @@ function Module:extend(name)
     error("extend: expected a name, as in nn.Module:extend \"Block\"", 2)
   elseif #name > 63 then
     error("extend: the name of a class has at most 63 bytes", 2)
+  elseif rawget(nn, name) then
+    error(("extend: nn.%s is there already, and files could not tell the " ..
+           "two apart; choose another name"):format(name), 2)
   end
   local class = setmetatable({_name = name},
-                             {__index = self, __call = Module._construct})
+                             {__index = self, __call = new_instance})
   classes[name] = class
   return class
 end
@@ -202,7 +242,9 @@ end
 
 local function describe_value(value, context, label, where)
   local kind = type(value)
-  if kind == "table" then
+  if context.live and kind ~= "table" and not nn.is_module(value) then
+    return value
+  elseif kind == "table" then
     local copy = {}
     for key, item in pairs(value) do
       if type(key) ~= "string" and math.type(key) ~= "integer" then
@@ -224,6 +266,7 @@ local function describe_value(value, context, label, where)
          "booleans, tables and modules"):format(where, label, kind), 0)
 end
 
+-- context.live: what a file cannot hold stays as it is
 -- context.paths: the first path of each module; context.done: those that
 -- were described
 function describe(module, context, path)
@@ -241,15 +284,16 @@ function describe(module, context, path)
           describe_value(arguments[i], context, label, i)
       end
     end
-  elseif next(options) or #module == 0 then
+  elseif #module == 0 then
     out.options, out.tensors = options, {}
     for key in pairs(tensors) do table.insert(out.tensors, key) end
   else
-    out.modules = {}
+    out.options, out.modules = options, {}
     local names, children = module:_children()
     for i, child in ipairs(children) do
       out.modules[i] = describe(child, context, join(path, names[i]))
     end
+    if name == "ModuleDict" then out.names = names end
   end
   return out
 end
@@ -268,15 +312,19 @@ local function tied_names(module)
   return tied, state
 end
 
+local function described(module, live)
+  local context = {paths = {}, done = {}, live = live}
+  for name, child in module:named_modules() do context.paths[child] = name end
+  return describe(module, context, "")
+end
+
 --- Saves the layer tree and all parameters and buffers in one file of
 -- data. A layer written in Lua is kept as the name of its class and the
 -- arguments of its constructor. What is shared is written once and shared
 -- again after loading.
 function Module:save(path)
   neap._check_path("save", path)
-  local context = {paths = {}, done = {}}
-  for name, module in self:named_modules() do context.paths[module] = name end
-  local ok, tree = pcall(describe, self, context, "")
+  local ok, tree = pcall(described, self)
   if not ok then error(tree, 2) end
   local tied, state = tied_names(self)
   neap.save(path, state, {
@@ -319,9 +367,10 @@ function build(tree, context)
     local arguments = build_value(tree.arguments, context)
     module = class(table.unpack(arguments, 1, arguments.n or 0))
   elseif tree.modules then
-    local modules = {}
+    local modules = tree.options or {}
     for i, child in ipairs(tree.modules) do
-      modules[i] = build(child, context)
+      local made = build(child, context)
+      modules[i] = tree.names and {tree.names[i], made} or made
     end
     module = class(modules)
   else
@@ -338,8 +387,8 @@ end
 -- The module that holds the tensor of a path, and its name there.
 local function holder(module, path)
   for name in path:gmatch "([^.]+)%." do
-    module = module[math.tointeger(tonumber(name)) and tonumber(name) + 1
-                    or name]
+    local i = math.tointeger(tonumber(name))
+    module = module[i and i + 1 or name]
   end
   return module, path:match "[^.]+$"
 end
@@ -355,11 +404,8 @@ local function tie(module, tied, state)
   end
 end
 
-local function restore(text, path, state)
-  local description = neap._json_decode(text, path)
-  if type(description) ~= "table" or type(description.tree) ~= "table" then
-    error("neap.module is not a layer tree", 0)
-  end
+-- The module of a description {tree =, tied =} with tensors by name.
+local function restore(description, state)
   local module = build(description.tree, {state = state, made = {}})
   tie(module, description.tied or {}, state)
   for name, p in module:named_parameters() do
@@ -369,6 +415,37 @@ local function restore(text, path, state)
     end
   end
   return module:load_state_dict(state)
+end
+
+--- A copy that shares nothing with this module, but what is shared inside
+-- is shared in the copy. A layer written in Lua is made again from the
+-- arguments of its constructor.
+function Module:clone()
+  local ok, result = pcall(function()
+    local tied, state = tied_names(self)
+    local copy = restore({tree = described(self, true), tied = tied}, state)
+    local _, modules = self:_modules()
+    local _, copies = copy:_modules()
+    for i, module in ipairs(modules) do
+      copies[i].training = module.training
+    end
+    local _, own = self:_tensors()
+    local _, others = copy:_tensors()
+    for i, t in ipairs(own) do
+      if t.is_leaf then others[i].requires_grad = t.requires_grad end
+    end
+    return copy
+  end)
+  if not ok then error("clone: " .. tostring(result), 2) end
+  return result
+end
+
+local function read_description(text, path)
+  local description = neap._json_decode(text, path)
+  if type(description) ~= "table" or type(description.tree) ~= "table" then
+    error("neap.module is not a layer tree", 0)
+  end
+  return description
 end
 
 --- Builds the module that `module:save(path)` wrote. It is in training
@@ -381,7 +458,9 @@ function nn.load(path)
     error(("load: %s holds tensors but no module; use neap.load and " ..
            "load_state_dict"):format(path), 2)
   end
-  local ok, result = pcall(restore, text, path, state)
+  local ok, result = pcall(function()
+    return restore(read_description(text, path), state)
+  end)
   if not ok then error(("load: %s: %s"):format(path, result), 2) end
   return result
 end

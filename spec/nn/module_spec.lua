@@ -218,13 +218,81 @@ describe("starting values", function()
       kaiming_uniform_ = {math.sqrt(2 / 300), math.sqrt(6 / 300),
                           {nonlinearity = "relu"}},
       kaiming_normal_ = {math.sqrt(2 / 400), nil,
-                         {nonlinearity = "relu", mode = "fan_out"}}
+                         {nonlinearity = "relu", mode = "fan_out"}},
+      lecun_uniform_ = {math.sqrt(1 / 300), math.sqrt(3 / 300)},
+      lecun_normal_ = {math.sqrt(1 / 300)}, normal_ = {1},
+      uniform_ = {1, math.sqrt(3), {from = -math.sqrt(3),
+                                    to = math.sqrt(3)}},
+      -- of a normal distribution cut at 2 deviations
+      trunc_normal_ = {0.87962, 2}
     } do
       local mean, std, max = spread(name, case[3])
       assert.near(0, mean, 1e-3, name)
       assert.near(case[1], std, case[1] * 0.02, name)
       if case[2] then assert.is_true(max <= case[2], name) end
     end
+  end)
+
+  it("of a cut normal distribution are where they may be", function()
+    local w = neap.zeros(200, 300)
+    nn.init.trunc_normal_(w, {mean = 1, std = 2, a = 0, b = 1.5})
+    assert.is_true(w:min():item() >= 0 and w:max():item() <= 1.5)
+    -- mean 1 + 2 (f(-1/2) - f(1/4)) / (F(1/4) - F(-1/2)) of the normal
+    -- density f and distribution F
+    assert.near(0.7615, w:mean():item(), 0.005)
+    assert.matches("expected std above 0 and a below b",
+                   message(nn.init.trunc_normal_, w, {a = 1, b = 1}))
+  end)
+
+  it("are orthonormal rows or columns", function()
+    for _, shape in ipairs{{5, 5}, {70, 40}, {40, 100}, {6, 2, 3, 3}} do
+      for _, dtype in ipairs{"float32", "float64"} do
+        local w = neap.zeros(shape, {dtype = dtype})
+        nn.init.orthogonal_(w, {gain = 2})
+        local m = w:reshape(shape[1], -1)
+        if m:size(1) > m:size(2) then m = m:t() end
+        local e = dtype == "float64" and 1e-13 or 1e-5
+        check.near(4 * neap.eye(#m, {dtype = dtype}), m:matmul(m:t()), e, e)
+      end
+    end
+    local w = neap.zeros(300, 2)     -- no direction is more likely
+    for i = 1, 300, 2 do nn.init.orthogonal_(w[{{i, i + 1}}]) end
+    assert.near(0, w:mean():item(), 0.1)
+    assert.near(0.5, (w * w):mean():item(), 1e-6)
+  end)
+
+  it("have a share of zeros in each column", function()
+    local w = neap.zeros(50, 400)
+    nn.init.sparse_(w, {sparsity = 0.3, std = 2})
+    assert.same({15}, w:eq(0):sum(1):unique():totable())
+    assert.near(2, w[w:ne(0)]:std():item(), 0.05)
+    local often = w:eq(0):sum(2):to("float32")       -- any row alike
+    assert.near(120, often:mean():item(), 1e-3)
+    assert.is_true(often:max():item() < 160)
+  end)
+
+  it("leave x as it is", function()
+    local fc = nn.Linear(3, 3, {bias = false})
+    nn.init.eye_(fc.weight)
+    local x = neap.randn(2, 3)
+    assert.same(x:totable(), fc(x):totable())
+    local conv = nn.Conv2d(4, 4, 3, {padding = 1, bias = false, groups = 2})
+    nn.init.dirac_(conv.weight, {groups = 2})
+    x = neap.randn(1, 4, 3, 5)
+    assert.same(x:totable(), conv(x):totable())
+    assert.matches("expected 3 to 5 dimensions",
+                   message(nn.init.dirac_, fc.weight))
+    assert.matches("4 channels cannot be divided into 3 groups",
+                   message(nn.init.dirac_, conv.weight, {groups = 3}))
+  end)
+
+  it("have the gains of what follows", function()
+    assert.equal(math.sqrt(2), nn.init.calculate_gain "relu")
+    assert.equal(5 / 3, nn.init.calculate_gain "tanh")
+    assert.near(math.sqrt(2 / 1.04), nn.init.calculate_gain("leaky_relu",
+                                                            0.2), 1e-15)
+    assert.matches("calculate_gain: there is no 'rlu'",
+                   message(nn.init.calculate_gain, "rlu"))
   end)
 
   it("are written into parameters", function()
@@ -295,7 +363,13 @@ describe("every layer", function()
     Sequential = {function()
       return nn.Sequential{nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)}
     end, {{4, 3}}},
-    ModuleList = {},
+    ModuleList = {}, ModuleDict = {},
+    Residual = {function()
+      return nn.Residual{nn.Linear(3, 3), nn.Tanh()}
+    end, {{4, 3}}},
+    Parallel = {function()
+      return nn.Parallel{nn.Linear(3, 2), nn.Tanh()}
+    end, {{4, 3}}},
     Module = {},
     MSELoss = {nn.MSELoss, {{4, 3}, {4, 3}}},
     CrossEntropyLoss = {nn.CrossEntropyLoss, {{4, 3}, "labels"}},

@@ -59,6 +59,9 @@ struct neap_ctx {
   int recording;              /* gradient mode */
   int anomaly;                /* note where nodes come from, look for NaN */
   int finite;                 /* layers may not give NaN or infinity */
+  /* told of each layer that was called, with its input and result */
+  void (*watch) (void *ud, const void *module, nx_tensor *x, nx_tensor *y);
+  void *watch_ud;
   /* where the user's program is; false if that cannot be told */
   int (*where) (void *ud, char *out, size_t room);
   void *where_ud;

@@ -350,7 +350,53 @@ static int n_set_finite_layers (lua_State *L) {
 }
 
 
+/*
+** Watching layers: a function that gets each module that was called, its
+** input and its result.
+*/
+typedef struct watched {
+  nl_callback *c;
+  const void *module;
+  nx_tensor *x, *y;
+} watched;
+
+static int watch_body (lua_State *L) {
+  watched *w = lua_touserdata(L, 1);
+  nl_state *S = w->c->S;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->c->ref);
+  nl_pushmodule(L, S, (nx_module *)(uintptr_t)w->module);
+  push_tensor(L, S, w->x);
+  push_tensor(L, S, w->y);
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+static void watch (void *ud, const void *module, nx_tensor *x,
+                   nx_tensor *y) {
+  watched w;
+  w.c = ud;
+  w.module = module;
+  w.x = x;
+  w.y = y;
+  nl_protected(w.c->S, watch_body, &w);
+}
+
+/* _watch_layers(f): f(module, x, y) after each call; nil: no more */
+static int n_watch_layers (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nl_callback *old = S->C->watch ? S->C->watch_ud : NULL;
+  S->C->watch = NULL;
+  if (old) nl_callback_release(old);
+  if (lua_isnoneornil(L, 1)) return 0;
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  S->C->watch_ud = nl_callback_new(L, S, 1);
+  S->C->watch = watch;
+  return 0;
+}
+
+
 static const luaL_Reg functions[] = {
+  {"_watch_layers", n_watch_layers},
   {"_set_finite_layers", n_set_finite_layers},
   {"_record", n_record}, {"_made", n_made},
   {"set_detect_anomaly", n_set_detect_anomaly},

@@ -137,6 +137,7 @@ static int m_options (lua_State *L) {
   lua_newtable(L);
   lua_newtable(L);
   for (const nx_field *f = nx_layer_fields(m->layer); f && f->name; f++) {
+    if (f->kind == NX_KIND_BASE) continue;       /* Lua's is 1 */
     lua_pushstring(L, f->name);
     lua_rawseti(L, -2, ++n);
     nl_pushfield(L, S, f, nx_module_args(m));

@@ -367,8 +367,10 @@ static int c_init (lua_State *L) {
       if (!lua_istable(L, 2))
         return nl_error(L, S, "%s: expected a list of modules, not %s",
                         layer->name, luaL_typename(L, 2));
-      nl_onlykeys(L, S, layer->name, list, "");
       add_children(L, S, 1, list);
+      if (layer->fields == NULL) nl_onlykeys(L, S, layer->name, list, "");
+      else nl_readnamed(L, S, m->class_name, layer->fields,
+                        nx_module_args(m), list);
     }
   }
   else nl_readfields(L, S, m->class_name, nx_layer_fields(layer),
@@ -393,6 +395,13 @@ static const nx_layer *layer_of (lua_State *L, int class) {
 static int construct_end (lua_State *L, int status, lua_KContext at) {
   (void)status;
   lua_settop(L, (int)at);
+  return 1;
+}
+
+/* m:_fields() -> what was assigned to it and is no tensor, by name */
+static int m_fields (lua_State *L) {
+  nl_checkmodule(L, nl_S(L), 1);
+  lua_getiuservalue(L, 1, FIELDS);
   return 1;
 }
 
@@ -537,7 +546,7 @@ static int m_call (lua_State *L) {
 
 
 static const luaL_Reg construct[] = {
-  {"_construct", c_construct}, {NULL, NULL}
+  {"_construct", c_construct}, {"_fields", m_fields}, {NULL, NULL}
 };
 
 static const luaL_Reg meta[] = {

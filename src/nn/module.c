@@ -263,7 +263,7 @@ static void put_path (const nx_module *m, int depth, char *people,
   name = name_in(m->parent, m, &at);
   p = strlen(people);
   f = strlen(file);
-  if (m->parent->layer->flags & NX_CONTAINER)
+  if (*name >= '0' && *name <= '9')
     snprintf(people + p, room - p, "[%d]", at);
   else snprintf(people + p, room - p, ".%s", name);
   snprintf(file + f, room - f, "%s%s", f ? "." : "", name);
@@ -305,12 +305,17 @@ int nx_layer_results (const nx_layer *l) {
 }
 
 
-nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *y) {
+nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *x,
+                             nx_tensor *y) {
   if (y && C->finite && !nx_all_finite(C, y)) {
     nx_fail(C, NEAP_EARG, "the output holds NaN or infinity");
     y = NULL;
   }
-  if (y == NULL) nx_module_blame(C, m);
+  if (y && C->watch) C->watch(C->watch_ud, m, x, y);
+  if (y == NULL || nx_status(C)) {
+    nx_module_blame(C, m);
+    return NULL;
+  }
   return y;
 }
 
@@ -337,7 +342,8 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
   if (l->op) results = apply_op(C, m, n, all, out);
   else out[0] = l->forward(C, m, all);
   if (results < 0) out[0] = NULL;
-  if (!(l->flags & NX_CONTAINER)) out[0] = nx_module_result(C, m, out[0]);
+  if (!(l->flags & NX_CONTAINER)) 
+    out[0] = nx_module_result(C, m, all[0], out[0]);
   return out[0] ? results : -1;
 }
 

@@ -116,9 +116,11 @@ nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
 int nx_module_foreign (const nx_module *m);
 /* Puts the module's place in front of the error that is there. */
 void nx_module_blame (nx_ctx *C, const nx_module *m);
-/* The result of a layer: blames it for an error, or for numbers that are
-   not finite where the context forbids them. */
-nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *y);
+/* The result y of a layer for x: blames it for an error, or for numbers
+   that are not finite where the context forbids them, and tells who
+   watches. */
+nx_tensor *nx_module_result (nx_ctx *C, const nx_module *m, nx_tensor *x,
+                             nx_tensor *y);
 
 /*
 ** Visits tensors (parameters, then buffers, then those of the children)

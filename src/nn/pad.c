@@ -72,7 +72,7 @@ PAD(id, title, pad_layer_fields, REFLECT, "Images mirrored at their edges.")
 #define REPLICATION_PAD(id, title) \
 PAD(id, title, pad_layer_fields, REPLICATE, "The edges of images go on.")
 #define CIRCULAR_PAD(id, title) \
-PAD(id, title, pad_layer_fields, CIRCULAR, "Images repeated beside themselves.")
+PAD(id, title, pad_layer_fields, CIRCULAR, "Images that go round.")
 
 CONSTANT_PAD(constant_pad1d, "ConstantPad1d")
 CONSTANT_PAD(constant_pad2d, "ConstantPad2d")

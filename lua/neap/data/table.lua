@@ -266,7 +266,7 @@ end
 -- A cell that stands to the right.
 local function is_numeric(cell)
   return tonumber(cell) or cell == "" or cell == "nan" or
-         cell:find "^%-?inf$"
+         cell:find "^%-?inf$" or cell:find "^%d[%d,]*$"
 end
 
 local function value_text(value)

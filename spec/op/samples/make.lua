@@ -36,11 +36,20 @@ local samples = {
                   end, {positive(4)}, sizes}}
 }
 
-for _, name in ipairs{"xavier_uniform", "xavier_normal", "kaiming_uniform",
-                      "kaiming_normal"} do
+for name, options in pairs{
+  xavier_uniform = {}, xavier_normal = {}, kaiming_uniform = {},
+  kaiming_normal = {}, lecun_uniform = {}, lecun_normal = {},
+  trunc_normal = {}, orthogonal = {gain = 2}, sparse = {sparsity = 0.5}
+} do
   samples[name] = {{function(w)
-    return neap.nn.init[name .. "_"](w:clone(), seeded{})
+    return neap.nn.init[name .. "_"](w:clone(), seeded(options))
   end, {randn(3, 5)}, sizes}}
 end
+samples.identity = {{function(w)
+  return neap.nn.init.identity_(w:clone())
+end, {randn(3, 5)}, sizes}}
+samples.dirac = {{function(w)
+  return neap.nn.init.dirac_(w:clone(), {groups = 2})
+end, {randn(4, 3, 2, 3)}, sizes}}
 
 return samples
