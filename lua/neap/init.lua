@@ -209,6 +209,7 @@ require "neap.summary"
 require "neap.optimizer"
 require "neap.check"
 require "neap.clip"
+require "neap.penalty"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",

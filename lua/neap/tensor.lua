@@ -402,6 +402,21 @@ define("diff", function(x, n, dim)
   return x
 end)
 
+--- x with its slices along a dimension scaled down where their p-norm is
+-- above `most`.
+define("renorm", function(x, p, dim, most)
+  check(type(p) == "number" and math.type(dim) == "integer" and
+        type(most) == "number",
+        "renorm: expected p, a dimension and the largest norm")
+  local moved = x:movedim(dim, 1)
+  local norm = moved:reshape(moved:size(1), -1):norm{p = p, dim = 2}
+  local factor = neap.where(norm:gt(most), most / (norm + 1e-7), 1)
+  local shape = {}
+  for d = 1, x.ndim do shape[d] = 1 end
+  shape[dim > 0 and dim or x.ndim + 1 + dim] = x:size(dim)
+  return x * factor:reshape(shape)
+end)
+
 --- The area below y along a dimension (-1), by trapezoids; x holds places,
 -- (for each element, or in one dimension for all rows), or is the distance
 -- between them (1).

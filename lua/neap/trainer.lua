@@ -30,6 +30,7 @@ local declared = {
   {"model", "table|function", required = true},
   {"loss", "table|function"}, {"optimizer", "any"},
   {"metrics", "table", default = {}},
+  {"penalty", "table"},
   {"step", "function"}, {"clip_norm", "number", least = 0},
   {"clip_value", "number", least = 0},
   {"accumulate", "integer", default = 1, least = 1},
@@ -80,7 +81,8 @@ end
 --- neap.Trainer{model =, loss =, optimizer =, ...}
 --
 -- Options: metrics, a list of names ("accuracy", "mae", "rmse", "r2"),
--- metrics and functions, or such by name; clip_norm, clip_value: of the
+-- metrics and functions, or such by name; penalty, such as
+-- optim.L2(1e-4), which is not in the loss that is shown; clip_norm, clip_value: of the
 -- gradients before a step; accumulate (1): batches to a step; nan: what
 -- follows when a loss is not finite: "error" (default) stops and names the
 -- step and the layer, "skip" leaves the batch out, "ignore" goes on; step:
@@ -270,8 +272,13 @@ local function learn(self, number, ...)
   if self.accumulate > 1 then loss = loss / self.accumulate end
   loss:backward()
   if (number + 1) % self.accumulate == 0 then
+    local penalty = self.penalty
+    if penalty and not penalty.proximal then
+      penalty:add_gradients(self.model)
+    end
     clip(self)
     self.optimizer:step()
+    if penalty and penalty.proximal then penalty:step(self.optimizer) end
     self.steps = self.steps + 1
   end
   return value, prediction:detach(), target

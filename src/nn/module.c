@@ -342,7 +342,7 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
   if (l->op) results = apply_op(C, m, n, all, out);
   else out[0] = l->forward(C, m, all);
   if (results < 0) out[0] = NULL;
-  if (!(l->flags & NX_CONTAINER)) 
+  if (!(l->flags & NX_CONTAINER))
     out[0] = nx_module_result(C, m, all[0], out[0]);
   return out[0] ? results : -1;
 }

@@ -128,6 +128,7 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(map, leaky_relu) X(map, hardtanh) X(map, hardswish) \
   X(map, hardsigmoid) X(map, softplus) X(map, logsigmoid) \
   X(map, softsign) X(map, tanhshrink) X(map, softshrink) \
+  X(map, elastic_slope) X(map, elastic_shrink) \
   X(map, hardshrink) X(map, threshold) \
   /* gradients of these: p1 is gy, p2 is y or x */ \
   X(map, relu_grad) X(map, tanh_grad) X(map, sigmoid_grad) \

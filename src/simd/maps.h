@@ -207,6 +207,15 @@ MAP2(tanhshrink_grad, vmul(a, vmul(FN(vtanh)(b), FN(vtanh)(b))))
 MAP1(softshrink, WHERE(vlt(K(0), a), vsub(a, K(0)),
                        WHERE(vlt(a, vneg(K(0))), vadd(a, K(0)),
                              vmul(a, vset(0)))))
+/* c: l1 and 2 l2; a + l1 sign(b) + 2 l2 b */
+MAP2(elastic_slope, vadd(vfma(b, K(1), a),
+     WHERE(vlt(vset(0), b), K(0), WHERE(vlt(b, vset(0)), vsub(vset(0), K(0)),
+                                        vset(0)))))
+/* c: t and a factor; a moved towards 0 by t, not past it, then scaled */
+MAP1(elastic_shrink,
+     WHERE(vlt(K(0), a), vmul(vsub(a, K(0)), K(1)),
+           WHERE(vlt(a, vsub(vset(0), K(0))), vmul(vadd(a, K(0)), K(1)),
+                 vset(0))))
 MAP2(softshrink_grad, WHERE(vlt(K(0), vabs(b)), a, vset(0)))
 MAP1(hardshrink, WHERE(vle(vabs(a), K(0)), vset(0), a))
 MAP2(hardshrink_grad, WHERE(vle(vabs(b), K(0)), vset(0), a))

@@ -88,6 +88,10 @@ local samples = {
   isclose = {{function(x) return x:isclose(x + 1e-6) end, {randn(2, 3)},
               none},
              {with("isclose", {atol = 0.5}), {randn(2, 3), randn(3)}, none}},
+  elastic_slope = {{with("elastic_slope", {l1 = 0.3, l2 = 2}),
+                    {randn(3, 40), randn(3, 40)}, none}},
+  elastic_shrink = {{with("elastic_shrink", {l1 = 0.3, l2 = 2}),
+                     {randn(3, 40)}, none}},
   fill = {{function(x) return F.fill(x, 3) end, {randn(2, 3)}, none_ints}}
 }
 
