@@ -3,7 +3,8 @@
 
 local data = {}
 
-for _, part in ipairs{"dataset", "loader", "split", "transform", "sets"} do
+for _, part in ipairs{"dataset", "loader", "split", "transform", "sets",
+                     "augment"} do
   for name, value in pairs(require("neap.data." .. part)) do
     data[name] = value
   end

@@ -82,7 +82,8 @@ end
 --
 -- Options: metrics, a list of names ("accuracy", "mae", "rmse", "r2"),
 -- metrics and functions, or such by name; penalty, such as
--- optim.L2(1e-4), which is not in the loss that is shown; clip_norm, clip_value: of the
+-- optim.L2(1e-4), which is not in the loss that is shown; clip_norm,
+-- clip_value: of the
 -- gradients before a step; accumulate (1): batches to a step; nan: what
 -- follows when a loss is not finite: "error" (default) stops and names the
 -- step and the layer, "skip" leaves the batch out, "ignore" goes on; step:

@@ -72,7 +72,8 @@ local partners = {
 -- Results whose contents are positions, and inputs whose contents are; of
 -- each operation that has a field 'base'. (randperm and multinomial draw
 -- numbers; index and index_put are what x[...] calls, max_windows is what
--- max_pool calls, embedding_rows the gradient of embedding.)
+-- max_pool calls, embedding_rows the gradient of embedding; paste has
+-- positions beside sizes, see augment_spec.lua.)
 local result_positions = {
   max = {2}, min = {2}, argmax = {1}, argmin = {1}, sort = {2},
   argsort = {1}, topk = {2}, kthvalue = {2}, median = {2}, mode = {2},
@@ -86,7 +87,7 @@ local input_positions = {
   index_select = 2, index_add = 2, index_copy = 2, index_fill = 2,
   gather = 2, scatter = 2, scatter_add = 2, one_hot = 1, bincount = 1,
   embedding = 1, embedding_bag = 1, embedding_renorm = 2,
-  embedding_rows = false,
+  embedding_rows = false, paste = false,
   index = false, index_put = false, cross_entropy = 2, max_windows = false,
   max_unpool1d = 2, max_unpool2d = 2, max_unpool3d = 2
 }

@@ -205,6 +205,13 @@ local function as_sample(...)
   return (...)
 end
 
+-- A function, or what may be called like one, such as a net.
+local function is_callable(f)
+  local meta = getmetatable(f)
+  return type(f) == "function" or neap.nn.is_module(f) or
+         type(meta) == "table" and type(meta.__call) == "function"
+end
+
 -- The results of a function of batches.
 local function given_back(...)
   if (...) == nil then fail("map: the function returned nothing") end
@@ -238,7 +245,7 @@ end
 
 function dataset.map(set, f, given)
   check_set("map", set)
-  if type(f) ~= "function" then
+  if not is_callable(f) then
     fail("map: expected a function, not %s", type(f))
   end
   local o = require("neap.options").read("map", given,

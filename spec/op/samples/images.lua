@@ -144,6 +144,16 @@ samples.local_response_norm = {
   {with("local_response_norm", {size = 2, alpha = 1, beta = 0.5, k = 2}),
    {randn(1, 3, 2, 2)}}}
 
+local map = randn(2, 6)
+samples.warp = {{function(x) return F.warp(x, map) end,
+                 {randn(2, 3, 4, 5)}, {grad = false, float32 = false}}}
+samples.paste = {
+  {function(x)
+     return F.paste(x, int{{1, 2, 2, 2}, {3, 1, 9, 1}}, {value = 3})
+   end, {randn(2, 1, 4, 3)}, {grad = false}},
+  {function(x, z) return F.paste(x, int{{1, 2, 2, 2}}, z) end,
+   {randn(1, 2, 4, 3), randn(1, 2, 4, 3)}, {grad = false}}}
+
 -- What these are made of is reached through them: forward and gradient of
 -- a convolution are all three of its sums.
 samples.convolve, samples.convolve_kernel = samples.conv1d, samples.conv3d
