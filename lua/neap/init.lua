@@ -210,6 +210,7 @@ require "neap.optimizer"
 require "neap.check"
 require "neap.clip"
 require "neap.penalty"
+require "neap.reparametrize"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",

@@ -295,6 +295,8 @@ function describe(module, context, path)
     end
     if name == "ModuleDict" then out.names = names end
   end
+  local computed = module:_reparams()
+  if #computed > 0 then out.computed = computed end
   return out
 end
 
@@ -379,6 +381,9 @@ function build(tree, context)
       options[key] = context.state[join(tree.path, key)]
     end
     module = class(options)
+  end
+  for _, r in ipairs(tree.computed or {}) do
+    module:_reparametrize(r.kind, r.name, r.dim, r.iterations, r.eps)
   end
   context.made[tree.path or ""] = module
   return module

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "grad/tape.h"
 #include "lua/lmodule.h"
+#include "nn/reparametrize.h"
 
 static const char modules_key = 0;       /* registry: pointer -> handle */
 static const char classes_key = 0;       /* registry: layer -> class */
@@ -124,6 +125,7 @@ static int push_field (lua_State *L, nl_state *S, const char *key) {
   const nx_field *f;
   if (s != NULL) {
     if (s->child) nl_pushchild(L, S, 1, s);
+    else if (nx_reparam_find(m, key)) return nl_pushcomputed(L, S, m, key);
     else nl_pushheld(L, S, nx_slot_tensor(s));
     return 1;
   }
@@ -240,8 +242,12 @@ static void set_plain (lua_State *L, int key) {
 static void replace_slot (lua_State *L, nl_state *S, nx_module *m,
                           nx_slot *s, const char *name) {
   nx_tensor *t = nl_totensor(L, S, 3), *old = nx_slot_tensor(s);
+  nx_reparam *r = nx_reparam_find(m, name);
   const char *what = s->child ? "module"
                    : s->kind == NX_SLOT_BUFFER ? "buffer" : "parameter";
+  if (r)
+    nl_error(L, S, "%s.%s is computed by %s and cannot be assigned",
+             m->class_name, name, r->kind->name);
   if (lua_isnil(L, 3)) {
     if (!(m->layer->flags & NX_FOREIGN))
       nl_error(L, S, "%s.%s is a %s of the layer and cannot be removed",
@@ -601,6 +607,7 @@ void nl_open_module (lua_State *L, nl_state *S) {
   new_class(L, S, nx_layer_named("Module"), lua_gettop(L));
   nl_setfuncs(L, S, construct);
   nl_open_content(L, S);
+  nl_open_reparam(L, S);
   base = lua_gettop(L);
   for (const nx_layer *const *p = nx_layers; *p != NULL; p++) {
     if ((*p)->flags & NX_FOREIGN) lua_pushvalue(L, base);

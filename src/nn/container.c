@@ -15,9 +15,7 @@ static nx_tensor *in_turn (nx_ctx *C, nx_module *m, nx_tensor *x) {
     if (child == NULL) continue;
     if (i + 1 < m->nslots && !C->watch) next = m->slots[i + 1].child;
     if (next && next->layer->activation && child->layer->forward_act) {
-      nx_tensor *y = child->layer->forward_act(C, child, &x,
-                                               next->layer->activation);
-      x = nx_module_result(C, child, x, y);
+      x = nx_module_call_act(C, child, x, next->layer->activation);
       i++;
     }
     else x = nx_module_call(C, child, 1, &x);

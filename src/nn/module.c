@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "grad/tape.h"
 #include "nn/module.h"
+#include "nn/reparametrize.h"
 
 #define MAXDEPTH 200           /* a tree deeper than this is a mistake */
 
@@ -83,6 +84,7 @@ void nx_module_unref (nx_module *m) {
     nx_unref(nx_slot_tensor(&m->slots[i]));
     drop_child(m, &m->slots[i]);
   }
+  nx_reparam_close(m);
   nx_free(m->C, m->slots, (size_t)m->room * sizeof(*m->slots));
   nx_free(m->C, m, layer_size(m->layer));
 }
@@ -339,8 +341,10 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
     return -1;
   }
   for (int i = 0; i < nin; i++) all[i] = in[i];
-  if (l->op) results = apply_op(C, m, n, all, out);
+  if (nx_reparam_fill(C, m)) results = -1;
+  else if (l->op) results = apply_op(C, m, n, all, out);
   else out[0] = l->forward(C, m, all);
+  nx_reparam_empty(m);
   if (results < 0) out[0] = NULL;
   if (!(l->flags & NX_CONTAINER))
     out[0] = nx_module_result(C, m, all[0], out[0]);
@@ -352,6 +356,16 @@ nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
                            nx_tensor *const *in) {
   nx_tensor *out[NX_MAXRESULTS];
   return nx_module_call_all(C, m, nin, in, out) > 0 ? out[0] : NULL;
+}
+
+
+nx_tensor *nx_module_call_act (nx_ctx *C, nx_module *m, nx_tensor *x,
+                               int activation) {
+  nx_tensor *y = NULL;
+  if (nx_reparam_fill(C, m) == 0)
+    y = m->layer->forward_act(C, m, &x, activation);
+  nx_reparam_empty(m);
+  return nx_module_result(C, m, x, y);
 }
 
 

@@ -7,6 +7,7 @@
 #include "ops.h"
 
 typedef struct nx_module nx_module;
+typedef struct nx_reparam nx_reparam;    /* nn/reparametrize.h */
 
 /*
 ** The description of a layer. 'fields' are the options of its structure,
@@ -68,6 +69,7 @@ struct nx_module {
   nx_module *parent;           /* the last that took it in; may be NULL */
   nx_slot *slots;
   int nslots, room;
+  nx_reparam *reparams;        /* parameters that are computed */
   char class_name[NX_MAXNAME]; /* as the user calls it */
 };
 
@@ -112,6 +114,9 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
                         nx_tensor *const *in, nx_tensor **out);
 nx_tensor *nx_module_call (nx_ctx *C, nx_module *m, int nin,
                            nx_tensor *const *in);
+/* The same for a layer that does the activation in passing. */
+nx_tensor *nx_module_call_act (nx_ctx *C, nx_module *m, nx_tensor *x,
+                               int activation);
 /* True if some module of the tree has its forward outside C. */
 int nx_module_foreign (const nx_module *m);
 /* Puts the module's place in front of the error that is there. */
