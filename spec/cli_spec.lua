@@ -36,6 +36,15 @@ describe("options of a script", function()
     assert.same({learning_rate = 0.5, ["dry-run"] = true}, o)
   end)
 
+  it("are asked for by names that were declared", function()
+    local o = cli("About.", {{"epochs", "integer"}, {"dry-run", "boolean",
+                                                     default = true}}, {})
+    assert.is_nil(o.epochs)
+    assert.is_true(o.dry_run)
+    assert.matches("cli: there is no option 'epoch'; did you mean 'epochs'",
+                   message(function() return o.epoch end))
+  end)
+
   it("are refused in words", function()
     assert.equal("<file> is missing", why())
     assert.equal("there is no option --epoch; did you mean 'epochs'?",

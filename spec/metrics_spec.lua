@@ -36,6 +36,9 @@ describe("metrics", function()
                      neap.ones(2), neap.tensor{1.5, 0}))
       assert.matches("the target float32 2", message(m.update, m,
                      neap.ones(2, 1), neap.tensor{1.5, 0}))
+      assert.matches(name .. ": labels are from 0 to 3, but there are " ..
+                     "scores of classes 1 to 2", message(m.update, m,
+                     neap.ones(2, 2), ids{0, 3}))
     end
     local m = metrics.confusion()
     m:update(neap.tensor{3, -1, 2, -2}, neap.tensor{1, 1, 0, 0})
@@ -89,7 +92,7 @@ describe("metrics", function()
     assert.matches("classes from 1 to 3, but there are 1 to 2",
                    message(m.update, m, p, ids{1, 2, 3, 1}))
     m = metrics.confusion()
-    assert.matches("classes from 0 to 2", message(m.update, m, p,
+    assert.matches("labels are from 0 to 1", message(m.update, m, p,
                                                   ids{1, 0, 1, 1}))
   end)
 

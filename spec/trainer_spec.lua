@@ -90,6 +90,18 @@ describe("a Trainer", function()
     assert.equal(0, trainer.steps)
   end)
 
+  it("takes any dataset, and tells NaN in what is measured", function()
+    local trainer, train = made()
+    local own = setmetatable({size = function() return 10 end}, {
+      __index = function(_, i) return train[i] end})
+    trainer:fit(own, quiet)
+    assert.is_true(trainer:evaluate(own).loss > 0)
+    train.tensors[1][5] = 0/0
+    assert.matches("evaluate: value 1 of a batch holds NaN or inf, first " ..
+                   "in sample 5, column 1$",
+                   message(trainer.evaluate, trainer, train))
+  end)
+
   it("finds NaN in the data, in parameters and in Lua", function()
     local trainer, train = made()
     train.tensors[1][5] = 0/0
@@ -208,6 +220,27 @@ describe("a Trainer", function()
       assert.matches("Trainer: optimizer is " .. case[2] .. ", expected an " ..
                      "optimiser, as optim.Adam", why)
     end
+    assert.matches("callbacks is a list of tables, {{on_epoch_end = ...}}",
+                   message(trainer.fit, trainer, train,
+                           {callbacks = {on_epoch_end = print}}))
+    assert.matches("batch_size is for datasets; a loader has its own",
+                   message(trainer.fit, trainer, data.DataLoader(train),
+                           {batch_size = 3}))
+    assert.matches("a metric cannot be called 'loss', which is a column of",
+                   message(made, {metrics = {loss = function() end}}))
+    assert.matches("cannot be called 'mae', which is the name of another",
+                   message(made, {metrics = {"mae", "mae"}}))
+    assert.matches("model is the class Linear; a call makes a model of it",
+                   message(made, {model = nn.Linear}))
+    assert.matches("the model gave nothing; its forward must return",
+                   message(trainer.fit, made{model = function() end}, train,
+                           quiet))
+    assert.matches("the loss is a number, expected a tensor of one element",
+                   message(trainer.fit, made{loss = function() return 1 end},
+                           train, quiet))
+    assert.matches("the loss is %d+x2, expected a tensor of one element",
+                   message(trainer.fit, made{loss = function(p) return p end},
+                           train, quiet))
     assert.matches("^accuracy [%d.]+  loss [%d.]+$",
                    tostring(trainer:evaluate(train)))
     assert.matches("callback 1 is a function, expected a table",

@@ -103,6 +103,12 @@ local function positional(declared, k)
   end
 end
 
+local function positional_named(declared, name)
+  for _, o in ipairs(declared) do
+    if o[1] == name then return o end
+  end
+end
+
 local function read_positional(declared, out, text, k, only)
   local o = positional(declared, k)
   if text:find "^%-." and not only and not tonumber(text) then
@@ -153,6 +159,20 @@ function cli.help(about, declared, program)
   return usage(about, declared, program or "script.lua")
 end
 
+-- Options by name, also with _ for -; a name that was not declared is an
+-- error, so that o.epoch is not nil where o.epochs was meant.
+local function answering(out, declared)
+  return setmetatable(out, {__index = function(_, name)
+    local o = find(declared, tostring(name)) or
+              positional_named(declared, name)
+    if not o then
+      neap._fail("cli: there is no option '%s'%s", tostring(name),
+                 options.near(name, declared))
+    end
+    return rawget(out, o[1])
+  end})
+end
+
 --- Options from the arguments of the running script (or a list). --help
 -- prints and ends the program; a mistake is told on stderr and ends it
 -- with status 2.
@@ -163,7 +183,7 @@ local function run(_, about, declared, arguments)
   options.check("cli", declared)
   arguments = arguments or arg or {}
   local out, why = cli.parse(declared, arguments)
-  if out then return out end
+  if out then return answering(out, declared) end
   local text = cli.help(about, declared, arguments[0])
   if why == "help" then
     io.stdout:write(text)

@@ -28,6 +28,10 @@ function mode_meta.__close(self) neap.set_grad_enabled(self.before) end
 --- Stops recording: for a function, `no_grad(f, ...)`, or for the rest of a
 -- block, `local ng <close> = neap.no_grad()`.
 function neap.no_grad(f, ...)
+  if neap.is_tensor(f) then
+    neap._fail("no_grad: expected a function, not a tensor (it is computed " ..
+               "before no_grad is called)")
+  end
   local guard = setmetatable({before = neap.set_grad_enabled(false)},
                              mode_meta)
   if f == nil then return guard end

@@ -50,6 +50,15 @@ local function nothing() end
 
 local function shape_text(t) return table.concat(t.shape, "x") end
 
+local function check_labels(who, target, n)
+  if target:numel() == 0 then return end
+  local least, most = target:min():item(), target:max():item()
+  if least < 1 or most > n then
+    fail("%s: labels are from %d to %d, but there are scores of classes 1 " ..
+         "to %d", who, least, most, n)
+  end
+end
+
 -- Classes that a prediction stands for, and those of the target, from 1:
 -- the largest of dim 2 where there are scores of classes; else 1 or 2, for
 -- logits of targets 0 and 1.
@@ -57,7 +66,10 @@ local function decided(who, prediction, target)
   local labels = not target:is_floating_point() and target.dtype ~= "bool"
   if prediction.ndim == target.ndim + 1 and labels then
     local guess = prediction:argmax(2)
-    if shape_text(guess) == shape_text(target) then return guess, target end
+    if shape_text(guess) == shape_text(target) then
+      check_labels(who, target, prediction:size(2))
+      return guess, target
+    end
   elseif shape_text(prediction) == shape_text(target) then
     local truth = target:to("float64")
     if (truth * (1 - truth)):eq(0):all():item() then

@@ -87,6 +87,11 @@ function methods:load_state_dict(dict)
   end
 end
 
+handle_meta.__newindex = function(_, key)
+  neap._fail("an optimiser has no field '%s' to assign; options are those " ..
+             "of its groups: opt.param_groups[1].lr = 0.1", tostring(key))
+end
+
 local function option_text(value)
   if type(value) ~= "table" then return tostring(value) end
   return ("{%s}"):format(table.concat(value, ", "))

@@ -38,6 +38,23 @@ local declared = {
                                                   "ignore"}}
 }
 
+local taken = {epoch = true, loss = true, seconds = true}
+
+-- Columns of a history have names of their own.
+local function check_metric_names(list)
+  local seen = {}
+  for _, metric in ipairs(list) do
+    if taken[metric.name] or seen[metric.name] then
+      fail("Trainer: a metric cannot be called '%s', which is %s; give it " ..
+           "another name", tostring(metric.name),
+           seen[metric.name] and "the name of another one" or
+           "a column of the history")
+    end
+    seen[metric.name] = true
+  end
+  return list
+end
+
 -- Metrics of a list, or by name, as a list in a fixed order.
 local function read_metrics(given)
   local list, names = {}, {}
@@ -51,7 +68,14 @@ local function read_metrics(given)
     metric.name = name
     list[#list + 1] = metric
   end
-  return list
+  return check_metric_names(list)
+end
+
+local function check_model(self)
+  if type(self.model) == "table" and rawget(self.model, "_layer") then
+    fail("Trainer: model is the class %s; a call makes a model of it",
+         self.model._name)
+  end
 end
 
 -- An optimiser of another network would train nothing, without a word.
@@ -98,6 +122,7 @@ local function new(given)
     fail("Trainer: loss is a class of layers; make one of it, as in " ..
          "nn.MSELoss()")
   end
+  check_model(self)
   check_optimizer(self)
   self.metrics = read_metrics(self.metrics)
   self.steps, self.epoch, self.history = 0, 0, nil
@@ -149,7 +174,7 @@ end
 
 -- A loader as it is; a dataset in batches.
 local function loader_of(who, given, batch_size, shuffle)
-  if type(given) == "table" and type(given.batches) == "function" then
+  if type(given) == "table" and data.method_of(given, "batches") then
     return given
   end
   if neap.is_tensor(given) then
@@ -170,7 +195,22 @@ local function compute(self, ...)
          select("#", ...))
   end
   local prediction = self.model(x)
+  if prediction == nil then
+    fail("Trainer: the model gave nothing; its forward must return what it " ..
+         "computes")
+  end
   return self.loss(prediction, y), prediction, y
+end
+
+-- The same, where the loss was looked at.
+local function compute_checked(self, ...)
+  local loss, prediction, target = compute(self, ...)
+  if not neap.is_tensor(loss) or loss:numel() ~= 1 then
+    fail("Trainer: the loss is %s, expected a tensor of one element, as " ..
+         ":mean() gives it", neap.is_tensor(loss) and
+         table.concat(loss.shape, "x") or "a " .. type(loss))
+  end
+  return loss, prediction, target
 end
 
 local function is_finite(x) return x - x == 0 end
@@ -263,7 +303,7 @@ end
 -- out. Gradients are those of the mean over the batches of a step. What a
 -- step makes ends with its scope, but for the results.
 local function learn(self, number, ...)
-  local loss, prediction, target = compute(self, ...)
+  local loss, prediction, target = compute_checked(self, ...)
   local value = loss:item()
   if not is_finite(value) and self.nan ~= "ignore" then
     if self.nan == "error" then refuse(self, value, table.pack(...)) end
@@ -407,9 +447,18 @@ function Trainer:fit(train, given)
   local o = options.read("fit", given, fit_options)
   if not self.optimizer then fail("fit: the Trainer has no optimizer") end
   local loader = loader_of("fit", train, o.batch_size, true)
+  if loader == train and given and given.batch_size then
+    fail("fit: batch_size is for datasets; a loader has its own")
+  end
   self.loader = loader
   local validation = o.validation and
     loader_of("fit", o.validation, o.batch_size, false)
+  for name in pairs(o.callbacks) do
+    if math.type(name) ~= "integer" then
+      fail("fit: callbacks is a list of tables, {{%s = ...}}",
+           tostring(name))
+    end
+  end
   for i, callback in ipairs(o.callbacks) do check_callback(i, callback) end
   self.callbacks, self.progress, self.stopped = o.callbacks, o.progress,
                                                 false
@@ -440,6 +489,19 @@ end
 --- Ends the training after this batch (for callbacks).
 function Trainer:stop() self.stopped = true end
 
+-- NaN in the data to be measured is a mistake in it; a net that gives NaN
+-- by itself is told by the numbers.
+local function check_gaps(self, value, batch)
+  if is_finite(value) or self.nan == "ignore" then return end
+  for i = 1, batch.n do
+    local place = place_not_finite(batch[i])
+    if place then
+      fail("evaluate: value %d of a batch holds NaN or inf, first in %s", i,
+           place)
+    end
+  end
+end
+
 --- Loss and metrics of a loader or dataset, without learning: {loss =,
 -- accuracy =, ...}.
 function Trainer:evaluate(given, o)
@@ -453,9 +515,10 @@ function Trainer:evaluate(given, o)
   neap.no_grad(function()
     for batch in packed(loader) do
       local loss, prediction, target = neap.scope(function()
-        return compute(self, table.unpack(batch, 1, batch.n))
+        return compute_checked(self, table.unpack(batch, 1, batch.n))
       end)
       local n = count(batch[1])
+      check_gaps(self, loss:item(), batch)
       total, seen = total + loss:item() * n, seen + n
       measure(self, prediction, target)
     end

@@ -61,6 +61,14 @@ describe("a split by values", function()
     for i, v in ipairs(values(a)) do order[i] = v <= 12 and "a" or "b" end
     assert.not_matches("^a+b+$", table.concat(order))   -- classes are mixed
     local t = data.Table({"n", "word"}, {neap.arange(20), labels})
+    local real = neap.rand(20)
+    assert.matches("20 different values for 20 samples: these are quantities",
+                   message(data.stratified_split, t, real, {0.5, 0.5}))
+    assert.matches("these are quantities, not labels",
+                   message(data.KFold, t, 2, {stratify = real}))
+    real[3] = 0 / 0
+    assert.matches("the value of sample 3 is NaN",
+                   message(data.stratified_split, t, real, {0.5, 0.5}))
     local train, test = t:stratified_split("word", {0.75, 0.25})
     assert.same({15, 5}, {#train, #test})
     for _, part in data.KFold(t, 4, {stratify = "word"}) do

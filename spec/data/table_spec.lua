@@ -38,6 +38,21 @@ describe("a table", function()
                    message(function() for _ in ipairs(t) do end end))
   end)
 
+  it("says how columns are read and made", function()
+    local t = houses()
+    assert.matches('table: columns are t:column "price"',
+                   message(function() return t.price end))
+    assert.is_nil(t.prize)
+    for _, key in ipairs{"price", "prize", 1} do
+      assert.matches("cannot be assigned; t = t:with%(name, values%)",
+                     message(function() t[key] = {1, 2, 3} end))
+    end
+    assert.matches("take: expected a list or tensor of positions, or a mask",
+                   message(t.take, t, 1))
+    assert.matches("filter: the function returned nothing for row 1",
+                   message(t.filter, t, function() end))
+  end)
+
   it("is cut by rows and by columns, and never changed", function()
     local t = houses()
     assert.same({3, 2}, t:take(check.ids{2, 1}):column "rooms":totable())

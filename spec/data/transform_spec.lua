@@ -104,6 +104,27 @@ describe("a transform", function()
                    message(s, {1, 2, 3}))
   end)
 
+  it("does not make columns of a thousand words", function()
+    local list = {}
+    for i = 1, 1001 do list[i] = "w" .. i end
+    local t = data.Table({"name"}, {list})
+    assert.matches("OneHot of column name: there are 1001 different words",
+                   message(function()
+                     data.Features{{"name", data.OneHot()}}:fit(t)
+                   end))
+  end)
+
+  it("says what a row lacks, and what it has instead", function()
+    local t = data.Table({"area", "rooms"}, {{1.5, 2}, {3, 4}})
+    local f = data.Features{{{"area", "rooms"}, data.Impute()}}:fit(t)
+    check.near(neap.tensor{{1, 3.5}}, f{area = 1}, 0, 0)
+    check.near(neap.tensor{{1, 2}}, f{area = 1, rooms = 2, price = 7}, 0, 0)
+    assert.matches("row 1 has 'Area', which is no column, but no 'area' " ..
+                   "%(columns are area, rooms%)",
+                   message(f, {Area = 1, rooms = 2}))
+    assert.matches("Features: row 2 is empty", message(f, {{area = 1}, {}}))
+  end)
+
   it("takes vectors as one column, and chains undo in reverse", function()
     local prices = f64{100, 1000, 10000}
     local c = data.Chain(data.Log(), data.Standardize()):fit(prices)

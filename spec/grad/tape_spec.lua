@@ -200,4 +200,15 @@ describe("the tape", function()
     assert.equal("walked\n", text)
   end)
 
+  it("says that recording was off", function()
+    local w = neap.ones({2}, {requires_grad = true})
+    local guard <close> = neap.no_grad()
+    local loss = (w * w):sum()
+    assert.matches("neap.no_grad%(%) holds here", message(loss.backward,
+                                                          loss))
+    assert.matches("no_grad: expected a function, not a tensor",
+                   message(neap.no_grad, loss))
+    assert.is_table(guard)
+  end)
+
 end)

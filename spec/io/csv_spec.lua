@@ -189,6 +189,12 @@ describe("CSV columns", function()
       missing_words = {"none"}}):column "x"[11])
   end)
 
+  it("do not become words for one that stands in the first row", function()
+    local text = "rooms,price\nunknown,100\n" .. ("1,100\n"):rep(20)
+    assert.matches("line 2, column rooms: 'unknown' stands among 20 numbers",
+                   message(parse, text))
+  end)
+
   it("number words in their order, or as they were given", function()
     local ids, _, words = column("x\nred\nblue\nred\n", "x")
     assert.same({"blue", "red"}, words)

@@ -83,6 +83,12 @@ describe("optimisers", function()
     assert.equal(7, opt.param_groups[1].initial_lr)
   end)
 
+  it("say where their options are", function()
+    local opt = optim.SGD({leaf{1}}, {lr = 1})
+    assert.matches("no field 'lr' to assign; options are those of its groups",
+                   message(function() opt.lr = 5 end))
+  end)
+
   it("show their options", function()
     assert.matches("^Adam%(lr=0.5, betas={0.9, 0.999}, .*; 2 parameters%)$",
                    tostring(optim.Adam({leaf{1}, leaf{1}}, {lr = 0.5})))

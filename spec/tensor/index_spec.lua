@@ -111,6 +111,12 @@ describe("indexing", function()
     assert.same({7, 7, 7, 7}, x[2]:totable())
   end)
 
+  it("says what a mask is", function()
+    local y = neap.ones(3)
+    assert.matches("not boolean %(== compares no elements; x:eq%(y%) is a " ..
+                   "mask%)", message(function() return y[y == 1] end))
+  end)
+
   it("says that ipairs looks one too far", function()
     assert.matches("position 4 is outside dimension 1 of size 3 %(pairs%(x%) "
       .. "or x:rows%(%) iterate", message(function()

@@ -376,7 +376,9 @@ static int seed (pass *p, nx_tensor *root, nx_tensor *g) {
   char text[NX_SHAPE_TEXT], other[NX_SHAPE_TEXT];
   if (!nx_requires(root))
     return nx_fail(C, NEAP_EGRAD, "backward: this tensor was not computed "
-                   "from any that wants a gradient");
+                   "from any that wants a gradient%s", C->recording ? ""
+                   : " (neap.no_grad() holds here, until the variable goes "
+                   "that it was assigned to: local ng <close> = ...)");
   if (g == NULL) {
     if (root->len != 1)
       return nx_fail(C, NEAP_EGRAD, "backward: the tensor is %s; without a "

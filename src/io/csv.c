@@ -376,7 +376,7 @@ static void look_at (nx_csv *v, nx_csv_column *c, const nx_csv_cell *cell) {
   int64_t i;
   double x;
   nx_csv_kind kind;
-  if (cell->n > 0 && c->words > c->numbers && !c->commas) return;
+  if (cell->n > 0 && c->words > c->numbers + 100 && !c->commas) return;
   kind = nx_csv_classify(v, cell, &i, &x);
   if (kind == NX_CSV_TEXT && c->commas)
     c->commas = nx_number(cell->s, cell->n, ',', &i, &x) != NX_NO_NUMBER;

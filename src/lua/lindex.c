@@ -224,8 +224,9 @@ static void read_place (lua_State *L, nl_state *S, const nx_tensor *t,
     p->newaxis[p->nnew++] = 0;
   }
   else if (!is_key(L, i, &ellipsis_key))
-    nl_error(L, S, "an index must be a number, a table or a tensor, not %s",
-             luaL_typename(L, i));
+    nl_error(L, S, "an index must be a number, a table or a tensor, not %s%s",
+             luaL_typename(L, i), lua_isboolean(L, i)
+             ? " (== compares no elements; x:eq(y) is a mask)" : "");
   p->single = p->nnew == 0 && p->nat == 0 && p->mask == NULL;
   p->whole = p->nnew == 0;
   for (int d = 0; d < t->ndim; d++) {

@@ -42,6 +42,8 @@ local function method_of(set, name)
   return (type(index) == "table" and index or meta)[name]
 end
 
+dataset.method_of = method_of
+
 -- Positions as a list or a tensor: an int64 tensor.
 local function positions(who, ids)
   if type(ids) == "table" then ids = neap.tensor(ids, {dtype = "int64"}) end

@@ -126,10 +126,34 @@ local function checked(entry, name, i, value)
   return value
 end
 
+-- A row that lacks a column and has something else instead is misspelt.
+local function check_row(columns, i, row)
+  local missing
+  for _, name in ipairs(columns) do
+    missing = missing or row[name] == nil and name
+  end
+  if not missing then return end
+  for key in pairs(row) do
+    local known = false
+    for _, name in ipairs(columns) do known = known or name == key end
+    if not known then
+      fail("Features: row %d has '%s', which is no column, but no '%s' " ..
+           "(columns are %s)", i, tostring(key), missing,
+           table.concat(columns, ", "))
+    end
+  end
+  if next(row) == nil then fail("Features: row %d is empty", i) end
+end
+
 -- One row, or a list of rows, as a table with the words that were fitted.
 local function table_of(self, rows)
   if rows[1] == nil then rows = {rows} end
   local names, values, known = {}, {}, {}
+  local columns = {}
+  for _, entry in ipairs(self.entries) do
+    table.move(entry.names, 1, #entry.names, #columns + 1, columns)
+  end
+  for i, row in ipairs(rows) do check_row(columns, i, row) end
   for _, entry in ipairs(self.entries) do
     for _, name in ipairs(entry.names) do
       local column = {}

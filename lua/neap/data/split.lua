@@ -104,6 +104,23 @@ local function keys_of(who, values, set)
   return values
 end
 
+-- Real numbers of which hardly two are equal are no labels.
+local function check_labels(who, keys)
+  local seen, different, real = {}, 0, false
+  for i, key in ipairs(keys) do
+    if key ~= key then
+      fail("%s: the value of sample %d is NaN, which is no label", who, i)
+    end
+    real = real or math.type(key) == "float" and key % 1 ~= 0
+    different = different + (seen[key] and 0 or 1)
+    seen[key] = true
+  end
+  if real and different > #keys / 2 then
+    fail("%s: there are %d different values for %d samples: these are " ..
+         "quantities, not labels", who, different, #keys)
+  end
+end
+
 -- Positions by key: list of {key, positions}, in order of appearance.
 local function gathered(keys, order)
   local by_key, list = {}, {}
@@ -135,6 +152,7 @@ function split.stratified_split(set, labels, shares, given)
   local o = options.read("stratified_split", given, generator_option)
   local n = set:size()
   local keys = keys_of("stratified_split", labels, set)
+  check_labels("stratified_split", keys)
   counts("stratified_split", n, shares)
   local lists = {}
   for i = 1, #shares do lists[i] = {} end
@@ -251,6 +269,7 @@ function split.KFold(set, k, given)
                "plain"
   local values = o.stratify or o.groups
   local keys = values and keys_of("KFold", values, set)
+  if o.stratify then check_labels("KFold", keys) end
   local order = o.shuffle and shuffled(n, o.generator) or in_order(n)
   local all = folds[kind](n, k, order, keys)
   local f = 0

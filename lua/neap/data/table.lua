@@ -127,7 +127,15 @@ end
 
 Table.__index = function(self, key)
   if math.type(key) == "integer" then return Table.row(self, key) end
+  if Table[key] == nil and self[COLUMNS][key] then
+    fail("table: columns are t:column \"%s\"", key)
+  end
   return Table[key]
+end
+
+Table.__newindex = function(_, key)
+  fail("table: '%s' cannot be assigned; t = t:with(name, values) makes a " ..
+       "table with another column", tostring(key))
 end
 
 --- Iterates over the rows.
@@ -161,6 +169,10 @@ end
 --- Rows at the positions of a list or an int64 tensor, or where a mask is
 -- true.
 function Table:take(ids)
+  if type(ids) ~= "table" and not neap.is_tensor(ids) then
+    fail("take: expected a list or tensor of positions, or a mask, not %s " ..
+         "(t:head(n) gives the first rows)", type(ids))
+  end
   if type(ids) == "table" then ids = neap.tensor(ids, {dtype = "int64"}) end
   return each(self, self.columns, function(t) return t[ids] end)
 end
@@ -174,7 +186,12 @@ function Table:filter(f)
   end
   local keep = {}
   for i = 1, self:size() do
-    if f(self:row(i)) then keep[#keep + 1] = i end
+    local answer = table.pack(f(self:row(i)))
+    if answer.n == 0 then
+      fail("filter: the function returned nothing for row %d; it says " ..
+           "whether a row stays", i)
+    end
+    if answer[1] then keep[#keep + 1] = i end
   end
   return self:take(neap.tensor(keep, {dtype = "int64"}))
 end

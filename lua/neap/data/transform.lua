@@ -248,7 +248,10 @@ function OneHot:fit(x, words)
   local given = {}
   for key, value in pairs(self.options) do given[key] = value end
   given.words = words
-  if words then given.classes = #words
+  if words and #words > MOST then
+    fail("%s: there are %d different words, which looks like names or " ..
+         "dates; at most %d become columns", self:name(), #words, MOST)
+  elseif words then given.classes = #words
   elseif not given.classes or given.values then
     given.values = values_of(self, x)
     given.classes = #given.values
