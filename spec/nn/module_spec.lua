@@ -373,6 +373,12 @@ describe("every layer", function()
     Module = {},
     MSELoss = {nn.MSELoss, {{4, 3}, {4, 3}}},
     CrossEntropyLoss = {nn.CrossEntropyLoss, {{4, 3}, "labels"}},
+    NLLLoss = {nn.NLLLoss, {{4, 3}, "labels"}},
+    MultiMarginLoss = {nn.MultiMarginLoss, {{4, 3}, "labels"}},
+    GaussianNLLLoss = {}, CosineEmbeddingLoss = {}, CTCLoss = {},
+    BCELoss = {}, TripletMarginLoss = {nn.TripletMarginLoss,
+                                       {{4, 3}, {4, 3}, {4, 3}}},
+    MarginRankingLoss = {nn.MarginRankingLoss, {{4, 3}, {4, 3}, {4, 3}}},
     GLU = {nn.GLU, {{4, 6}}}, PReLU = {nn.PReLU, {{4, 3}}},
     Threshold = {function() return nn.Threshold(0.1, 20) end, {{4, 3}}}
   }
@@ -383,6 +389,12 @@ describe("every layer", function()
     samples[name] = {nn[name], {{4, 3}}}
   end
 
+  for _, name in ipairs{"L1Loss", "SmoothL1Loss", "HuberLoss", "KLDivLoss",
+                        "PoissonNLLLoss", "HingeLoss", "SoftMarginLoss",
+                        "HingeEmbeddingLoss", "BCEWithLogitsLoss",
+                        "FocalLoss", "DiceLoss"} do
+    samples[name] = {nn[name], {{4, 3}, {4, 3}}}
+  end
   for _, name in ipairs{"AlphaDropout", "FeatureAlphaDropout",
                         "DropPath"} do
     samples[name] = {function() return nn[name](0.3):eval() end, {{4, 3}}}

@@ -21,6 +21,10 @@ local x = some(4, 4)
 local calls = {
   cat = {{{x, x + 1}}}, stack = {{{x, x + 1}}},
   cross_entropy = false,                    -- no dimensions
+  multi_margin_loss = {{x, int{2, 1, 4, 4}}},
+  nll_loss = {{x, int{2, 1, 4, 4}}},
+  ctc_loss = {{some(3, 2, 4):log_softmax(-1), int{{1}, {1}}, int{3, 2},
+               int{0, 0}}},
   cosine_similarity = {{x, some(4, 4)}},
   diagonal_scatter = {{x, some(4)}},
   index_add = {{x, int{2, 1, 4, 4}, x}, {dim = 1}},
@@ -73,7 +77,8 @@ local partners = {
 -- each operation that has a field 'base'. (randperm and multinomial draw
 -- numbers; index and index_put are what x[...] calls, max_windows is what
 -- max_pool calls, embedding_rows the gradient of embedding; paste has
--- positions beside sizes, see augment_spec.lua.)
+-- positions beside sizes, see augment_spec.lua; ctc_loss calls ctc_each,
+-- and its labels may not be the blank that is tried: loss_spec.lua.)
 local result_positions = {
   max = {2}, min = {2}, argmax = {1}, argmin = {1}, sort = {2},
   argsort = {1}, topk = {2}, kthvalue = {2}, median = {2}, mode = {2},
@@ -87,7 +92,8 @@ local input_positions = {
   index_select = 2, index_add = 2, index_copy = 2, index_fill = 2,
   gather = 2, scatter = 2, scatter_add = 2, one_hot = 1, bincount = 1,
   embedding = 1, embedding_bag = 1, embedding_renorm = 2,
-  embedding_rows = false, paste = false,
+  embedding_rows = false, paste = false, multi_margin_loss = 2,
+  nll_loss = 2, ctc_loss = false, ctc_each = false,
   index = false, index_put = false, cross_entropy = 2, max_windows = false,
   max_unpool1d = 2, max_unpool2d = 2, max_unpool3d = 2
 }
