@@ -12,7 +12,17 @@ local samples = {
   SGD = {{lr = 0.1}, {lr = 0.1, momentum = 0.9, nesterov = true},
          {lr = 0.1, momentum = 0.5, dampening = 0.3, weight_decay = 0.1}},
   Adam = {{lr = 0.05}, {lr = 0.05, amsgrad = true, weight_decay = 0.01,
-                        betas = {0.8, 0.99}}}
+                        betas = {0.8, 0.99}}},
+  AdamW = {{lr = 0.05}, {lr = 0.05, amsgrad = true, weight_decay = 0.1}},
+  NAdam = {{lr = 0.05}, {lr = 0.05, momentum_decay = 0.1}},
+  RAdam = {{lr = 0.1}, {lr = 0.1, betas = {0.8, 0.9}}},
+  Adagrad = {{lr = 1}, {lr = 1, lr_decay = 0.01, weight_decay = 0.01,
+                        initial_accumulator_value = 0.1}},
+  Adadelta = {{lr = 1, eps = 0.1}, {lr = 1, rho = 0.5, eps = 1}},
+  RMSprop = {{lr = 0.05}, {lr = 0.02, momentum = 0.5, centered = true}},
+  Adamax = {{lr = 0.1}, {lr = 0.1, betas = {0.5, 0.9}}},
+  Rprop = {{lr = 0.1}, {lr = 0.1, etas = {0.3, 1.5}, step_sizes = {0.01, 1}}},
+  Lion = {{lr = 0.04}, {lr = 0.04, weight_decay = 0.1}}
 }
 
 describe("optimisers", function()
@@ -81,6 +91,35 @@ describe("optimisers", function()
     assert.equal(3, #opt.param_groups)
     opt.param_groups[1].initial_lr = 7      -- what schedules note
     assert.equal(7, opt.param_groups[1].initial_lr)
+  end)
+
+  it("have momentum in three forms", function()
+    -- constant gradient 1: after two steps of torch 1 + 1.5, of classic the
+    -- same, of average 0.5 + 0.75
+    for form, want in pairs{torch = 2.5, classic = 2.5, average = 1.25} do
+      local w = leaf{0}
+      local opt = optim.SGD({w}, {lr = 0.1, momentum = 0.5,
+                                  momentum_form = form})
+      for _ = 1, 2 do
+        opt:zero_grad()
+        w:sum():backward()
+        opt:step()
+      end
+      assert.near(-0.1 * want, w[1]:item(), 1e-12, form)
+    end
+    -- a smaller rate slows the old velocity of torch, not of classic
+    for form, want in pairs{torch = 1 + 0.1 * 1.5, classic = 1 + 0.5 + 0.1} do
+      local w = leaf{0}
+      local opt = optim.SGD({w}, {lr = 1, momentum = 0.5,
+                                  momentum_form = form})
+      for _ = 1, 2 do
+        opt:zero_grad()
+        w:sum():backward()
+        opt:step()
+        opt.param_groups[1].lr = 0.1
+      end
+      assert.near(-want, w[1]:item(), 1e-12, form)
+    end
   end)
 
   it("say where their options are", function()

@@ -183,6 +183,7 @@ static int n_optim (lua_State *L) {
   union { char bytes[256]; double d; } args;
   nl_optim *h;
   int self;
+  memset(args.bytes, 0, sizeof(args.bytes));   /* options it does not have */
   nx_fields_default(S->C, k->fields, args.bytes);
   if (nl_tomodule(L, S, 1) != NULL)
     return nl_error(L, S, "%s: expected a list of parameters, not a module; "

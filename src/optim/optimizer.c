@@ -64,12 +64,19 @@ static int check_params (nx_ctx *C, const nx_optimizer *o, int n,
 }
 
 
+/* options that do not go together, in the optimiser's name */
+static int checked (nx_ctx *C, const nx_optim *k, const void *args) {
+  if (k->check && k->check(C, args)) nx_prefix(C, "%s: ", k->name);
+  return nx_status(C);
+}
+
+
 int nx_optimizer_add (nx_ctx *C, nx_optimizer *o, const void *args, int n,
                       nx_tensor *const *params) {
   size_t old = (size_t)o->ngroups * sizeof(nx_group);
   nx_group g, *groups;
   if (nx_fields_check(C, o->kind->name, o->kind->fields, args) ||
-      (o->kind->check && o->kind->check(C, args)) ||
+      checked(C, o->kind, args) ||
       check_params(C, o, n, params)) return nx_status(C);
   memset(&g, 0, sizeof(g));
   g.args = nx_alloc(C, o->kind->argsize);
@@ -93,6 +100,14 @@ int nx_optimizer_add (nx_ctx *C, nx_optimizer *o, const void *args, int n,
 }
 
 
+static nx_tensor *new_slot (nx_ctx *C, const nx_optim *k, const void *args,
+                            int i, const nx_tensor *w) {
+  nx_tensor *t = nx_zeros(C, w->dtype, w->ndim, w->shape), *value;
+  if (t == NULL || k->start == NULL) return t;
+  value = nx_from_number(C, k->start(args, i));
+  return value && nx_copy(C, t, value) == 0 ? t : NULL;
+}
+
 /*
 ** The state of a parameter at its first step, or in the type that the
 ** parameter has now. Nothing of it is used
@@ -111,7 +126,7 @@ static int make_slots (nx_ctx *C, const nx_optim *k, const void *args,
                      "its state", k->name);
     if (old && old->dtype != w->dtype) made[i] = nx_typed(C, old, w->dtype);
     else if (old == NULL && (k->uses == NULL || k->uses(args, i)))
-      made[i] = nx_zeros(C, w->dtype, w->ndim, w->shape);
+      made[i] = new_slot(C, k, args, i, w);
     if (nx_status(C)) return nx_status(C);
     p += n + (p[n] != '\0');
   }
@@ -174,8 +189,7 @@ static void run_updates (void *arg, int64_t first, int64_t last) {
 static int prepare (nx_ctx *C, nx_optimizer *o, updates *all) {
   for (int g = 0; g < o->ngroups; g++) {
     nx_group *group = &o->groups[g];
-    if (o->kind->check && o->kind->check(C, group->args))
-      return nx_status(C);
+    if (checked(C, o->kind, group->args)) return nx_status(C);
     for (int i = 0; i < group->n; i++) {
       nx_optim_state *s = &group->states[i];
       nx_tensor *w = s->param, *grad = nx_grad_of(w);

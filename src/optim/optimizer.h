@@ -25,6 +25,8 @@ typedef struct nx_optim {
   int (*check) (nx_ctx *C, const void *args);
   /* true if slot i is used with these options; NULL: all are */
   int (*uses) (const void *args, int i);
+  /* what slot i starts with; NULL: zeros */
+  double (*start) (const void *args, int i);
   /* the kernel and its constants for a parameter's step number 'step' */
   nx_map_fn *(*plan) (const void *args, const nx_kernels *K, int64_t step,
                       double *c);

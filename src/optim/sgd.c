@@ -4,14 +4,19 @@
 ** With g the gradient plus weight_decay w:
 **   v = momentum v + (1 - dampening) g      (the first time v = g)
 **   w = w - lr (g + momentum v if nesterov, else v)
-** This is PyTorch's form; books often put lr inside the velocity, which
-** is the same while lr does not change.
+** That is momentum_form "torch". Books also have
+**   "classic":  v = momentum v + lr g,              w = w - v
+** (Polyak 1964), the same while lr does not change, and
+**   "average":  v = momentum v + (1 - momentum) g,  w = w - lr v,
+** whose steps are 1 - momentum times as long.
 */
 #include "optim/optimizer.h"
 
+enum { TORCH, CLASSIC, AVERAGE };
+
 typedef struct sgd_args {
   double lr, momentum, dampening, weight_decay;
-  int nesterov, maximize;
+  int nesterov, maximize, momentum_form;
 } sgd_args;
 
 static const nx_field sgd_fields[] = {
@@ -21,6 +26,8 @@ static const nx_field sgd_fields[] = {
   NX_NUMBER(sgd_args, weight_decay, 0, "L2 penalty"),
   NX_BOOL(sgd_args, nesterov, 0, "look ahead along the velocity"),
   NX_BOOL(sgd_args, maximize, 0, "climb instead of descending"),
+  NX_ENUM(sgd_args, momentum_form, "torch classic average", TORCH,
+          "what the velocity is"),
   NX_END
 };
 
@@ -28,13 +35,16 @@ static const nx_field sgd_fields[] = {
 static int sgd_check (nx_ctx *C, const void *args) {
   const sgd_args *a = args;
   if (!(a->lr >= 0))
-    return nx_fail(C, NEAP_EARG, "SGD: lr is %g, expected 0 or more", a->lr);
+    return nx_fail(C, NEAP_EARG, "lr is %g, expected 0 or more", a->lr);
   if (!(a->momentum >= 0) || !(a->weight_decay >= 0))
-    return nx_fail(C, NEAP_EARG, "SGD: momentum and weight_decay must not "
+    return nx_fail(C, NEAP_EARG, "momentum and weight_decay must not "
                    "be negative");
   if (a->nesterov && (a->momentum <= 0 || a->dampening != 0))
-    return nx_fail(C, NEAP_EARG, "SGD: nesterov needs momentum and no "
+    return nx_fail(C, NEAP_EARG, "nesterov needs momentum and no "
                    "dampening");
+  if (a->momentum_form != TORCH && a->dampening != 0)
+    return nx_fail(C, NEAP_EARG, "dampening belongs to momentum_form "
+                   "torch");
   return 0;
 }
 
@@ -52,6 +62,12 @@ static nx_map_fn *sgd_plan (const void *args, const nx_kernels *K,
   c[3] = a->weight_decay;
   c[4] = a->nesterov;
   c[5] = a->maximize ? -1 : 1;
+  if (a->momentum_form == AVERAGE) c[2] = 1 - a->momentum;
+  if (a->momentum_form == CLASSIC) {     /* lr inside */
+    c[0] = c[2] = 1;
+    c[3] *= a->lr;
+    c[5] *= a->lr;
+  }
   return K->sgd;
 }
 

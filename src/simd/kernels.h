@@ -140,6 +140,8 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(map, hardshrink_grad) X(map, threshold_grad) \
   X(map, sgd)            /* see optim/sgd.c */ \
   X(map, adam)           /* see optim/adam.c */ \
+  X(map, nadam) X(map, adagrad) X(map, adadelta) X(map, rmsprop) \
+  X(map, adamax) X(map, rprop) X(map, lion) \
   X(fold, sum) X(fold, sum_squares) X(fold, sum_abs) X(fold, prod) \
   X(fold, largest) X(fold, smallest) X(fold, logsumexp) \
   X(around, squares_around) \
