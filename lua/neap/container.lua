@@ -11,7 +11,16 @@ local function in_turn(self, x)
   return x
 end
 
-function nn.Residual:forward(x) return x + in_turn(self, x) end
+-- The forward of a container: in C, unless there are layers in Lua.
+local function define(class, in_lua)
+  local in_c = class.forward
+  function class:forward(...)
+    if not self:_foreign() then return in_c(self, ...) end
+    return in_lua(self, ...)
+  end
+end
+
+define(nn.Residual, function(self, x) return x + in_turn(self, x) end)
 
 local merges = {
   cat = function(self, results) return neap.cat(results, self.dim) end,
@@ -27,12 +36,12 @@ local merges = {
   end
 }
 
-function nn.Parallel:forward(x)
+define(nn.Parallel, function(self, x)
   local results = {}
   for i, child in ipairs(self:children()) do results[i] = child(x) end
   if #results == 0 then return x end
   return merges[self.merge](self, results)
-end
+end)
 
 local ModuleDict = nn.ModuleDict
 local empty = ModuleDict.init
@@ -48,7 +57,10 @@ function ModuleDict:init(given)
   local list = {table.unpack(given or {})}
   local names = {}
   for name in pairs(given or {}) do
-    if type(name) == "string" then names[#names + 1] = name end
+    if type(name) == "string" then names[#names + 1] = name
+    elseif math.type(name) ~= "integer" then
+      fail("ModuleDict: the key %s is no name", tostring(name))
+    end
   end
   table.sort(names)
   for _, name in ipairs(names) do list[#list + 1] = {name, given[name]} end
@@ -58,7 +70,7 @@ function ModuleDict:init(given)
     if type(name) ~= "string" or not nn.is_module(module) then
       fail("ModuleDict: entry %s is no module with a name",
            type(name) == "string" and ("'%s'"):format(name) or tostring(i))
-    elseif nn.Module[name] then
+    elseif nn.Module[name] or name == "training" or name:find "^_" then
       fail("ModuleDict: '%s' is a method of modules; choose another name",
            name)
     end

@@ -13,36 +13,54 @@ function nn.is_module(value)
   return getmetatable(value) == module_meta.__metatable
 end
 
-local function holds_learned(value)
-  return nn.is_module(value) or
-         neap.is_tensor(value) and value.is_leaf and value.requires_grad
+-- What a module has already: its modules and tensors, as a set.
+local function registered(self)
+  local set = {}
+  local _, modules = self:_modules()
+  local _, tensors = self:_tensors()
+  for _, module in ipairs(modules) do set[module] = true end
+  for _, t in ipairs(tensors) do set[t] = true end
+  return set
+end
+
+-- A module or parameter in a plain table (or in one inside it) that is not
+-- among those known; and its key.
+local function forgotten(value, known, depth)
+  for key, item in pairs(value) do
+    local learned = nn.is_module(item) or neap.is_tensor(item) and
+                    item.is_leaf and item.requires_grad
+    if learned and not known[item] then return item, key end
+    if type(item) == "table" and getmetatable(item) == nil and depth < 4 then
+      local found, name = forgotten(item, known, depth + 1)
+      if found then return found, name end
+    end
+  end
 end
 
 -- Modules that were put into a plain table after it was assigned: a list
 -- of them becomes a ModuleList, as it would have on assignment.
 local function adopt_table(self, key, value)
+  local found, name = forgotten(value, registered(self), 1)
+  if not found then return end
   local all = #value > 0
   for _, item in ipairs(value) do all = all and nn.is_module(item) end
   if all then
     self[key] = value
     return
   end
-  for name, item in pairs(value) do
-    if holds_learned(item) then
-      neap._fail("%s: the table '%s' holds a %s under '%s', which would be " ..
-                 "neither trained nor saved; assign it to self, or put " ..
-                 "modules into nn.ModuleDict", self:_options(), key,
-                 nn.is_module(item) and "module" or "parameter",
-                 tostring(name))
-    end
-  end
+  neap._fail("%s: the table '%s' holds a %s under '%s', which would be " ..
+             "neither trained nor saved; assign it to self, or put modules " ..
+             "into nn.ModuleList or nn.ModuleDict", (self:_options()), key,
+             nn.is_module(found) and "module" or "parameter",
+             tostring(name))
 end
 
 local function new_instance(class, ...)
   local self = Module._construct(class, ...)
   local tables = {}
   for key, value in pairs(self:_fields()) do
-    if type(value) == "table" and key ~= "_arguments" then
+    if type(value) == "table" and key ~= "_arguments" and
+       getmetatable(value) == nil then
       tables[#tables + 1] = {key, value}
     end
   end
@@ -240,12 +258,26 @@ local function join(path, name)
   return path == "" and tostring(name) or path .. "." .. name
 end
 
+-- For a copy in memory: a tensor of its own; others are shared.
+local function copied(value)
+  if not neap.is_tensor(value) then return value end
+  local t = value:detach():clone()
+  if value.is_leaf and value.requires_grad then return nn.Parameter(t) end
+  return t
+end
+
 local function describe_value(value, context, label, where)
   local kind = type(value)
-  if context.live and kind ~= "table" and not nn.is_module(value) then
-    return value
+  if context.live and not nn.is_module(value) and
+     (kind ~= "table" or getmetatable(value) ~= nil) then
+    return copied(value)
   elseif kind == "table" then
     local copy = {}
+    context.depth = (context.depth or 0) + 1
+    if context.depth > 100 then
+      error(("save: argument %s of %s refers to itself"):format(where, label),
+            0)
+    end
     for key, item in pairs(value) do
       if type(key) ~= "string" and math.type(key) ~= "integer" then
         error(("save: %s has the key %s in argument %s, which a file cannot "
@@ -253,6 +285,7 @@ local function describe_value(value, context, label, where)
       end
       copy[key] = describe_value(item, context, label, where)
     end
+    context.depth = context.depth - 1
     return copy
   elseif kind == "number" and value - value ~= 0 then
     error(("save: argument %s of %s is %s, which a file cannot hold")
@@ -295,8 +328,6 @@ function describe(module, context, path)
     end
     if name == "ModuleDict" then out.names = names end
   end
-  local computed = module:_reparams()
-  if #computed > 0 then out.computed = computed end
   return out
 end
 
@@ -314,10 +345,21 @@ local function tied_names(module)
   return tied, state
 end
 
+-- The tree of a module, the parameters that are computed of others, and
+-- names that are second ones; and all tensors by name.
 local function described(module, live)
   local context = {paths = {}, done = {}, live = live}
-  for name, child in module:named_modules() do context.paths[child] = name end
-  return describe(module, context, "")
+  local computed = {}
+  for path, child in module:named_modules() do
+    context.paths[child] = path
+    for _, r in ipairs(child:_reparams()) do
+      r.path = path
+      computed[#computed + 1] = r
+    end
+  end
+  local tied, state = tied_names(module)
+  return {tree = describe(module, context, ""), tied = tied,
+          computed = computed}, state
 end
 
 --- Saves the layer tree and all parameters and buffers in one file of
@@ -326,19 +368,18 @@ end
 -- again after loading.
 function Module:save(path)
   neap._check_path("save", path)
-  local ok, tree = pcall(described, self)
-  if not ok then error(tree, 2) end
-  local tied, state = tied_names(self)
+  local ok, description, state = pcall(described, self)
+  if not ok then error(description, 2) end
   neap.save(path, state, {
     ["neap.version"] = neap._VERSION,
-    ["neap.module"] = json.encode{tree = tree, tied = tied}
+    ["neap.module"] = json.encode(description)
   })
 end
 
 local build
 
 local function build_value(value, context)
-  if type(value) ~= "table" then return value end
+  if type(value) ~= "table" or getmetatable(value) then return value end
   if value[CLASS] or value[SAME] then return build(value, context) end
   local copy = {}
   for key, item in pairs(value) do
@@ -382,20 +423,28 @@ function build(tree, context)
     end
     module = class(options)
   end
-  for _, r in ipairs(tree.computed or {}) do
-    module:_reparametrize(r.kind, r.name, r.dim, r.iterations, r.eps)
-  end
   context.made[tree.path or ""] = module
   return module
 end
 
--- The module that holds the tensor of a path, and its name there.
-local function holder(module, path)
-  for name in path:gmatch "([^.]+)%." do
-    local i = math.tointeger(tonumber(name))
-    module = module[i and i + 1 or name]
+local function child_named(module, name)
+  local names, children = module:_children()
+  for i, own in ipairs(names) do
+    if own == name then return children[i] end
   end
-  return module, path:match "[^.]+$"
+  error(("the model has no '%s'"):format(name), 0)
+end
+
+-- The module at a path, and the one that holds the tensor of a path, with
+-- the tensor's name there.
+local function module_at(module, path)
+  for name in path:gmatch "[^.]+" do module = child_named(module, name) end
+  return module
+end
+
+local function holder(module, path)
+  local parent, name = path:match "^(.*)%.([^.]+)$"
+  return module_at(module, parent or ""), name or path
 end
 
 local function tie(module, tied, state)
@@ -409,9 +458,20 @@ local function tie(module, tied, state)
   end
 end
 
--- The module of a description {tree =, tied =} with tensors by name.
+-- A parameter that is computed of others, unless init made it so.
+local function compute_again(module, r)
+  for _, own in ipairs(module:_reparams()) do
+    if own.name == r.name then return end
+  end
+  module:_reparametrize(r.kind, r.name, r.dim, r.iterations, r.eps)
+end
+
+-- The module of a description {tree =, tied =, computed =} with tensors by name.
 local function restore(description, state)
   local module = build(description.tree, {state = state, made = {}})
+  for _, r in ipairs(description.computed or {}) do
+    compute_again(module_at(module, r.path), r)
+  end
   tie(module, description.tied or {}, state)
   for name, p in module:named_parameters() do
     if state[name] and state[name].dtype ~= p.dtype then
@@ -427,8 +487,7 @@ end
 -- arguments of its constructor.
 function Module:clone()
   local ok, result = pcall(function()
-    local tied, state = tied_names(self)
-    local copy = restore({tree = described(self, true), tied = tied}, state)
+    local copy = restore(described(self, true))
     local _, modules = self:_modules()
     local _, copies = copy:_modules()
     for i, module in ipairs(modules) do

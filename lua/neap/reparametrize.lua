@@ -33,6 +33,10 @@ function utils.weight_norm(module, name, given)
   check_module("weight_norm", module)
   local real, o = read("weight_norm", name, given, {
     {"dim", "integer|boolean", default = 1}})
+  if o.dim == true then
+    fail("weight_norm: dim is true, expected a dimension, or false for one " ..
+         "length")
+  end
   return module:_reparametrize("weight_norm", real, o.dim or nil, 0, 0)
 end
 

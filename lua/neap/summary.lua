@@ -10,8 +10,9 @@ local Module = neap.nn.Module
 -- input); one of a single dimension once for each element.
 local function multiply_adds(module, x, y)
   local w, name = module.weight, module:_options()
-  if not neap.is_tensor(w) or name:find "^Embedding" then return 0 end
-  if w.ndim == 1 then return y:numel() end
+  if not neap.is_tensor(w) or name:find "^Embedding" or w:numel() == 0 then
+    return 0
+  elseif w.ndim == 1 or name:find "Norm" then return y:numel() end
   local places = name:find "^ConvTranspose" and x or y
   return places:numel() // w:size(1) * w:numel()
 end
@@ -86,10 +87,12 @@ end
 -- `parameters`, `learned` and `multiply_adds`; print shows it. The module
 -- is called once, in eval mode.
 function Module:summary(...)
-  local inputs, training = input_of{...}, self.training
+  local inputs, modes = input_of{...}, {}
+  for _, module in ipairs(self:modules()) do modes[module] = module.training
+  end
   self:eval()
   local ok, rows = pcall(watched, self, inputs)
-  self:train(training)
+  for module, training in pairs(modes) do module.training = training end
   if not ok then error(rows, 0) end
   local all = self:parameters()
   rows.parameters = count(all, function() return true end)

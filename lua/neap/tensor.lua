@@ -408,6 +408,7 @@ define("renorm", function(x, p, dim, most)
   check(type(p) == "number" and math.type(dim) == "integer" and
         type(most) == "number",
         "renorm: expected p, a dimension and the largest norm")
+  if x:numel() == 0 then return x:clone() end
   local moved = x:movedim(dim, 1)
   local norm = moved:reshape(moved:size(1), -1):norm{p = p, dim = 2}
   local factor = neap.where(norm:gt(most), most / (norm + 1e-7), 1)

@@ -71,6 +71,14 @@ local function read_metrics(given)
   return check_metric_names(list)
 end
 
+local function check_penalty(self)
+  local penalty = self.penalty
+  if penalty and (type(penalty.add_gradients) ~= "function" or
+                  type(penalty.step) ~= "function") then
+    fail("Trainer: penalty is a table, expected one such as optim.L2(1e-4)")
+  end
+end
+
 local function check_model(self)
   if type(self.model) == "table" and rawget(self.model, "_layer") then
     fail("Trainer: model is the class %s; a call makes a model of it",
@@ -123,6 +131,7 @@ local function new(given)
          "nn.MSELoss()")
   end
   check_model(self)
+  check_penalty(self)
   check_optimizer(self)
   self.metrics = read_metrics(self.metrics)
   self.steps, self.epoch, self.history = 0, 0, nil
@@ -353,7 +362,8 @@ local function check_callback(i, callback)
   local known = {}
   for _, event in ipairs(events) do known[event] = true end
   for name in pairs(callback) do
-    if tostring(name):find "^on_" and not known[name] then
+    if tostring(name):find "^on_" and not known[name] and
+       type(callback[name]) == "function" then
       fail("fit: callback %d has %s, which is never called; there is %s", i,
            name, table.concat(events, ", "))
     end

@@ -69,6 +69,10 @@ describe("warped images", function()
     assert.same(two[2]:totable(), y[2]:totable())
     y = two:paste(boxes, two * 10)
     assert.same({{1, 20, 30}, {4, 50, 60}, {7, 8, 9}}, y[1][1]:totable())
+    local far = math.maxinteger
+    y = two:paste(check.ids{{2, 1, far, far}, {far, -far, far, 1}})
+    assert.same({{1, 2, 3}, {0, 0, 0}, {0, 0, 0}}, y[1][1]:totable())
+    assert.same(two[2]:totable(), y[2]:totable())
     assert.matches("boxes is 4, expected 2x4",
                    message(neap.paste, two, check.ids{1, 1, 1, 1}))
   end)
@@ -162,6 +166,8 @@ describe("augmentation", function()
   it("says what it cannot do", function()
     assert.matches("flip is 2, expected a number from 0 to 1",
                    message(data.Augment, {flip = 2}))
+    assert.matches("images are uint8; x:to", message(data.Augment{flip = 1},
+                   neap.zeros{1, 1, 2, 2, dtype = "uint8"}))
     assert.matches("scale is from %-1 to 1, expected two numbers above 0",
                    message(data.Augment, {scale = {-1, 1}}))
     assert.matches("mixup and cutmix need to know how many classes",

@@ -43,6 +43,10 @@ describe("labels", function()
                    message(kinds.inverse, kinds, check.ids{4}))
     assert.matches("Labels: expected the name of a column",
                    message(data.Labels))
+    assert.matches("Labels: value 2 is a number among words",
+                   message(kinds.fit, kinds, {"x", 3}))
+    assert.matches("Table: value 2 is a number among values that are bool",
+                   message(data.Table, {"a"}, {{true, 1}}))
     local numbers = data.Table({"kind"}, {{1, 2}})
     assert.matches("column 'kind' holds no words",
                    message(kinds.fit, kinds, numbers))

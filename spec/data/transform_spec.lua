@@ -81,6 +81,10 @@ describe("a transform", function()
     o = data.OneHot{classes = 2, unknown = "zeros"}
     assert.same({{0, 0}, {0, 1}}, o(check.ids{5, 2}):totable())
     assert.same({{0, 1}}, reloaded(o)(check.ids{2}):totable())
+    o = data.OneHot{classes = 3}
+    assert.matches("1.5 is not among", message(o, neap.tensor{1.5}))
+    assert.matches("10 is not among", message(o.fit, o, check.ids{10, 20}))
+    assert.matches("expected a tensor, not a table", message(o, {1}))
   end)
 
   it("makes a column of each number that is there", function()
@@ -189,11 +193,13 @@ describe("features", function()
 
   it("know words whatever their numbers are in another table", function()
     local f = reloaded(made())
-    local other = towns({"Aurich", "Jever"}, {2}, {5})
+    local other = towns({"Aurich", "Jever"}, {1}, {5})
     assert.matches("'Aurich' of column town was not there when it was fitted",
                    message(f, other))
-    other = towns({"Jever"}, {1}, {5})
-    assert.same({0, 1}, f(other)[1][{{2, 3}}]:totable())
+    for _, rows in ipairs{{{"Jever"}, {1}}, {{"Aurich", "Jever"}, {2}}} do
+      other = towns(rows[1], rows[2], {5})       -- words that rows have
+      assert.same({0, 1}, f(other)[1][{{2, 3}}]:totable())
+    end
     f = reloaded(made "zeros")
     other = towns({"Aurich", "Ems"}, {1, 2}, {5, 6})
     assert.same({{0, 0}, {1, 0}}, f(other)[{{}, {2, 3}}]:totable())

@@ -24,6 +24,8 @@ describe("containers", function()
       assert.same({{2, -2, 6}}, net(x):totable())
       assert.same({{2, -2, 6}}, nn.Sequential{net}(x):totable())
     end
+    assert.matches("Residual: shapes 2x3 and 2x4 do not fit", message(
+                   nn.Residual{nn.Linear(3, 4)}, neap.ones(2, 3)))
     assert.matches('Residual %(model%[1%] "0"%): shapes 1x3 and 1x2 do not',
                    message(nn.Sequential{nn.Residual{nn.Linear(3, 2)}}, x))
   end)
@@ -54,6 +56,19 @@ describe("containers", function()
     assert.equal(4, #dict:parameters())
     dict = nn.ModuleDict{{"b", nn.ReLU()}, {"a", nn.Tanh()}}
     assert.equal("ReLU()", tostring(dict:children()[1]))
+    dict.last = nil
+    assert.equal(2, #dict)
+    assert.matches("the key 1.5 is no name",
+                   message(nn.ModuleDict, {[1.5] = nn.ReLU()}))
+    assert.matches("'training' is a method", message(nn.ModuleDict,
+                   {training = nn.ReLU()}))
+    local digits = nn.ModuleDict{{"1", nn.Linear(2, 2)},
+                                 {"0", nn.Linear(2, 2)},
+                                 {"2", nn.Linear(2, 2)}}
+    digits["2"].weight = digits["1"].weight
+    local again = saved(digits)
+    assert.is_true(rawequal(again["2"].weight, again["1"].weight))
+    assert.is_false(rawequal(again["0"].weight, again["1"].weight))
     assert.matches("'train' is a method of modules",
                    message(nn.ModuleDict, {train = nn.ReLU()}))
     assert.matches("entry 'a' is no module", message(nn.ModuleDict, {a = 1}))
@@ -90,6 +105,21 @@ describe("containers", function()
     assert.matches("holds a parameter under 'a'",
                    message(Lost, nn.Parameter(neap.ones(2))))
     assert.is_table(Lost(3).parts)
+  end)
+
+  it("leave other tables alone", function()
+    local Holder = nn.Module:extend "SpecHolder"
+    function Holder:init(value, later)
+      self.fc = nn.Linear(2, 2)
+      self.value = {}
+      if later then self.value.by = {{fc = later}} end
+      self.set, self.own = value, {fc = self.fc, list = self.fc:parameters()}
+    end
+    local set = neap.data.TensorDataset(neap.ones(3))
+    assert.equal(set, Holder(set).set)
+    assert.equal(2, #Holder(set):parameters())
+    assert.matches("holds a module under 'fc'",
+                   message(Holder, set, nn.Linear(1, 1)))
   end)
 
   it("do not take the name of a layer that is there", function()
@@ -134,6 +164,22 @@ describe("a copy of a module", function()
     assert.same(net(x):totable(), copy(x):totable())
   end)
 
+  it("has tensors of its own among its arguments", function()
+    local Held = nn.Module:extend "SpecHeld"
+    function Held:init(w, extra) self.w, self.extra = w, extra end
+    local extra = setmetatable({}, {__index = {name = "x"}})
+    local a = Held(nn.Parameter(neap.ones(2)), extra)
+    local b = a:clone()
+    neap.no_grad(function() b.w:fill_(5) end)
+    assert.same({1, 1}, a.w:totable())
+    assert.is_true(b.w.requires_grad)
+    assert.equal("x", b.extra.name)
+    local loop = {}
+    loop.loop = loop
+    assert.matches("refers to itself", message(Held(1, loop).clone,
+                                               Held(1, loop)))
+  end)
+
   it("keeps what is shared when it is cast and saved", function()
     local net = nn.Sequential{nn.Linear(2, 2), nn.Linear(2, 2)}
     net[2].weight = net[1].weight
@@ -158,6 +204,7 @@ describe("the summary of a module", function()
       nn.ConvTranspose2d(6, 2, 2, {stride = 2}), nn.Flatten(),
       nn.Linear(2 * 28 * 28, 10)}
     net[7].bias.requires_grad = false
+    net[2]:eval()
     local s = net:summary{3, 1, 28, 28}
     assert.same({3, 6, 14, 14}, s[4].shape)
     assert.equal("3.0", s[4].path)
@@ -167,7 +214,8 @@ describe("the summary of a module", function()
                  3 * 196 * 6 * 2 * 4, 0, 3 * 1568 * 10}, n)
     assert.equal(156 + 162 + 12 + 50 + 15690, s.parameters)
     assert.equal(s.parameters - 10, s.learned)
-    assert.is_true(net.training)
+    assert.is_true(net.training and net[1].training)
+    assert.is_false(net[2].training)
     local text = tostring(s)
     assert.matches("3.0  Conv2d +3 x 6 x 14 x 14 +162", text)
     assert.matches("16,070 parameters %(16,060 learned%), ", text)
@@ -179,6 +227,12 @@ describe("the summary of a module", function()
     local s = nn.Sequential{fc, Twice(), fc}:summary(neap.ones(1, 2))
     assert.same({6, 0, 6}, {s[1].parameters, s[2].parameters, s.parameters})
     assert.equal(8, s.multiply_adds)
+  end)
+
+  it("counts norms by elements, and stands layers of no size", function()
+    local s = nn.LayerNorm({4, 5}):summary{2, 4, 5}
+    assert.equal(40, s.multiply_adds)
+    assert.equal(0, nn.Linear(3, 0):summary{2, 3}.multiply_adds)
   end)
 
   it("says what does not fit", function()

@@ -38,6 +38,13 @@ describe("an Embedding", function()
     end
   end)
 
+  it("survives each failing request for memory", function()
+    check.out_of_memory(function()
+      local e = nn.Embedding(4, 3, {padding_idx = 1, max_norm = 1})
+      e(ids{2, 3}):sum():backward()
+    end)
+  end)
+
   it("may divide gradients by how often a batch has a number", function()
     local e = nn.Embedding(3, 1, {scale_grad_by_freq = true})
     local y = e(ids{1, 3, 3, 3})
@@ -58,6 +65,17 @@ describe("an Embedding", function()
     assert.same(before:totable(), e.weight[3]:totable())
     y:sum():backward()
     assert.same({1, 1, 1, 1}, e.weight.grad[1]:totable())
+    local w = neap.tensor{{0.5, 0.2}, {3, 4}}
+    check.near(neap.tensor{{0.4, 0.16}, {0.3, 0.4}},
+               F.embedding_renorm(w, ids{1, 2}, {max_norm = 0.4,
+                                                 norm_type = math.huge}),
+               1e-6, 1e-6)
+    assert.matches("max_norm is %-1 and norm_type 2, expected 0 or more",
+                   message(nn.Embedding, 2, 2, {max_norm = -1}))
+    local b = nn.EmbeddingBag(3, 4, {max_norm = 0.1})
+    before = b.weight:clone()
+    assert.matches("offsets belong", message(b, ids{1, 2}))
+    assert.same(before:totable(), b.weight:totable())
   end)
 
 end)
@@ -92,6 +110,22 @@ describe("an EmbeddingBag", function()
     assert.same({{6.5, -5}, {0, 0}, {4, 40}}, y:totable())
     y:sum():backward()
     assert.same({11, -2, 44}, weights.grad:totable())
+  end)
+
+  it("may have no bags, and numbers behind the last", function()
+    local x, none = ids{1, 3, 4}, neap.zeros{0, dtype = "int64"}
+    for _, mode in ipairs{"sum", "mean", "max"} do
+      assert.same({0, 2}, bag{mode = mode}(x, none).shape)
+      local ends = bag{mode = mode, include_last_offset = true}
+      assert.same({0, 2}, ends(x, ids{1}).shape)
+      assert.same({{1, 10}}, ends(x, ids{1, 2}):totable())
+      assert.matches("offsets is 0, expected one dimension",
+                     message(ends, x, none))
+      assert.matches("offsets is 2x2, expected one dimension",
+                     message(ends, x, ids{{1, 2}, {2, 3}}))
+      assert.matches("offsets is float32, expected integers",
+                     message(ends, x, neap.ones(2)))
+    end
   end)
 
   it("does not count its padding", function()

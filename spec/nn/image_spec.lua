@@ -263,4 +263,21 @@ describe("BatchNorm", function()
     end
   end)
 
+  it("refuse sizes that no memory holds", function()
+    local x = neap.ones(1, 1, 2, 2)
+    local huge = 2147483647
+    for _, f in ipairs{
+      function() x:im2col{kernel_size = 1, padding = huge} end,
+      function() neap.zeros(1, 1, 0):col2im{output_size = {2, 2},
+                                            kernel_size = 1,
+                                            padding = huge} end,
+      function() neap.ones(1, 16, 1, 1):im2col{kernel_size = 2 ^ 30 // 1 | 0,
+                                               padding = 2 ^ 29 // 1 | 0} end,
+      function() neap.zeros(1, 1, 0, 0):pixel_unshuffle(2 ^ 32 // 1 | 0) end
+    } do assert.is_string(message(f)) end
+    assert.matches("align_corners belongs to linear",
+                   message(neap.interpolate, x, {size = 3,
+                                                 align_corners = true}))
+  end)
+
 end)

@@ -451,6 +451,10 @@ describe("every layer", function()
     end
   end
 
+  it("of the samples is there", function()
+    for name in pairs(samples) do assert.is_table(nn[name], name) end
+  end)
+
   for _, layer in ipairs(neap._test.layers()) do
     it(layer.name .. " has a sample and right gradients", function()
       local sample = samples[layer.name]

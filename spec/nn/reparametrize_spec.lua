@@ -79,7 +79,66 @@ describe("weight norm", function()
     assert.is_true((net(x) - 1):pow(2):mean():item() < first)
   end)
 
+  it("may be the layer's own doing, or come later, in files and copies",
+  function()
+    local Normal = nn.Linear:extend "SpecNormalLinear"
+    function Normal:init(a, b)
+      nn.Linear.init(self, a, b)
+      utils.weight_norm(self)
+    end
+    local Pair = nn.Module:extend "SpecLatePair"
+    function Pair:init() self.a, self.b = nn.Linear(2, 3), Normal(3, 1) end
+    function Pair:forward(x) return self.b(self.a(x)) end
+    local net, x = Pair(), neap.randn(4, 2)
+    utils.spectral_norm(net.a):eval()
+    net:eval()
+    local path = os.tmpname()
+    net:save(path)
+    for _, other in ipairs{nn.load(path):eval(), net:clone()} do
+      assert.same(net(x):totable(), other(x):totable())
+    end
+    -- a kind of a file that nobody knows
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("a"):gsub("spectral_norm", "spectral_nurm")
+    file:close()
+    file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    assert.matches("no parameter is computed by 'spectral_nurm'",
+                   message(nn.load, path))
+    os.remove(path)
+  end)
+
+  it("is there or not when memory fails, nothing between", function()
+    for _, name in ipairs{"weight_norm", "spectral_norm"} do
+      local fc = nn.Linear(3, 2)
+      check.out_of_memory(function()
+        local ok, why = pcall(utils[name], fc)
+        if not ok then
+          assert.equal(2, #fc:parameters())
+          assert.equal(0, #fc:buffers())
+          error(why, 0)
+        end
+        ok, why = pcall(utils["remove_" .. name], fc)
+        if not ok then
+          assert.equal(name == "weight_norm" and 3 or 2, #fc:parameters())
+          utils["remove_" .. name](fc)
+          error(why, 0)
+        end
+      end)
+      fc(neap.ones(1, 3))
+    end
+  end)
+
   it("says what it cannot do", function()
+    assert.matches("dim is true, expected a dimension",
+                   message(utils.weight_norm, nn.Linear(2, 2),
+                           {dim = true}))
+    local norm = utils.weight_norm(nn.Linear(2, 2))
+    for _, name in ipairs{"weight", "weight_v", "bias"} do
+      assert.matches("is a tensor of the layer and cannot become a module",
+                     message(function() norm[name] = nn.ReLU() end))
+    end
     local fc = utils.weight_norm(nn.Linear(2, 2))
     assert.matches("weight_norm: Linear.weight is computed already",
                    message(utils.weight_norm, fc))

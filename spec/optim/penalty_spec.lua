@@ -81,6 +81,17 @@ describe("penalties", function()
     assert.equal(2, net.weight:eq(0):sum():item())
   end)
 
+  it("leave NaN and empty weights what they are", function()
+    local w = neap.tensor{0/0, 3, -0.1, math.huge}:elastic_shrink{l1 = 1}
+    assert.is_true(w[1] ~= w[1])
+    assert.same({2, 0, math.huge}, w[{{2, 4}}]:totable())
+    assert.same({0, 3}, neap.zeros(0, 3):renorm(2, 1, 1).shape)
+    assert.matches("Trainer: penalty is a table, expected one such as",
+                   message(neap.Trainer, {model = nn.Linear(1, 1),
+                                          loss = nn.MSELoss(),
+                                          penalty = {l2 = 1}}))
+  end)
+
   it("say what they lack", function()
     assert.matches("L1: the option l1 is missing", message(optim.L1))
     assert.matches("ElasticNet: l2 is %-1, expected a number of at least 0",

@@ -45,9 +45,11 @@ end
 -- text with the bodies of those macros that they call.
 local function family_macros(text)
   local bodies, whole = {}, {}
-  local define = "\n#define ([%u%d_]+)%(id[^\n]*\n(.-[^\\])\n"
-  for macro, body in text:gmatch(define) do
-    bodies[macro] = body
+  local define, at = "\n#define ([%u%d_]+)%(id[^\n]*\n(.-[^\\])\n", 1
+  while at do
+    local _, last, macro, body = text:find(define, at)
+    if macro then bodies[macro] = body end
+    at = last                  -- the next one may begin with this line break
   end
   local function expand(macro)
     if not whole[macro] then

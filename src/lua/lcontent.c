@@ -206,7 +206,15 @@ static int n_parameter (lua_State *L) {
 }
 
 
+/* m:_foreign() -> is some layer in it written in Lua? */
+static int m_foreign (lua_State *L) {
+  lua_pushboolean(L, nx_module_foreign(nl_checkmodule(L, nl_S(L), 1)));
+  return 1;
+}
+
+
 static const luaL_Reg methods[] = {
+  {"_foreign", m_foreign},
   {"_tensors", m_tensors}, {"_modules", m_modules},
   {"_children", m_children}, {"_options", m_options},
   {"train", m_train}, {"to", m_to},

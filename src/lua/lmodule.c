@@ -249,7 +249,7 @@ static void replace_slot (lua_State *L, nl_state *S, nx_module *m,
     nl_error(L, S, "%s.%s is computed by %s and cannot be assigned",
              m->class_name, name, r->kind->name);
   if (lua_isnil(L, 3)) {
-    if (!(m->layer->flags & NX_FOREIGN))
+    if (!(m->layer->flags & (NX_FOREIGN | NX_CONTAINER)))
       nl_error(L, S, "%s.%s is a %s of the layer and cannot be removed",
                m->class_name, name, what);
     nx_module_remove(m, name);
@@ -299,6 +299,10 @@ static int m_newindex (lua_State *L) {
   }
   name = slot_name(L, S, m, 2);
   s = nx_module_slot(m, name);
+  if (s && !s->child && !(m->layer->flags & NX_FOREIGN) &&
+      nl_tomodule(L, S, 3))
+    return nl_error(L, S, "%s.%s is a tensor of the layer and cannot become "
+                    "a module", m->class_name, name);
   if (nl_tomodule(L, S, 3)) set_child(L, S, 1, name, 3);
   else if (lua_istable(L, 3) && all_modules(L, S, 3))
     set_child(L, S, 1, name, to_list(L, S, 3));
@@ -496,6 +500,7 @@ static int call_in_c (lua_State *L, nl_state *S, nx_module *m) {
   nl_newhandles(L, S, room, h);
   do count = nx_module_call_all(S->C, m, n, in, out);
   while (count < 0 && nl_again(L, S, &tried));
+  nl_check_raised(L, S);
   return nl_results(L, S, room, h, count < room ? count : room, out, mark);
 }
 

@@ -242,7 +242,10 @@ static void read_call (lua_State *L, nl_state *S, opcall *c) {
       i++;
       continue;
     }
-    if (it == NULL && lua_isnil(L, i)) break;      /* no options */
+    if (it == NULL && lua_isnil(L, i)) {           /* no options */
+      i++;
+      continue;
+    }
     if (it == NULL) nl_error(L, S, "%s: too many arguments", info->op->name);
     next++;
     if (it->field) c->given |= 1u << (it->field - info->op->fields);

@@ -24,6 +24,9 @@ static int m_reparametrize (lua_State *L) {
   const char *name = luaL_checkstring(L, 3);
   memset(&r, 0, sizeof(r));
   r.kind = nx_reparam_named(luaL_checkstring(L, 2));
+  if (r.kind == NULL)
+    return nl_error(L, S, "no parameter is computed by '%s'",
+                    lua_tostring(L, 2));
   strncpy(r.name, name, NX_MAXNAME - 1);
   r.dim = NX_UNSET_INT;
   if (!lua_isnil(L, 4)) {

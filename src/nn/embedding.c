@@ -46,7 +46,7 @@ static const nx_field embedding_bag_layer_fields[] = {
 
 static int set_padding (nx_ctx *C, embedding_layer *l) {
   int64_t row = l->padding_idx;
-  nx_tensor *zero;
+  nx_tensor *zero, *part;
   if (row == NX_UNSET_INT) return 0;
   if (row < 0) row += l->num_embeddings;
   if (row < 0 || row >= l->num_embeddings)
@@ -56,8 +56,8 @@ static int set_padding (nx_ctx *C, embedding_layer *l) {
                                : l->padding_idx + C->base),
                    (long long)l->num_embeddings);
   zero = nx_zeros(C, l->weight->dtype, 1, &l->embedding_dim);
-  return zero ? nx_copy(C, nx_view_part(C, l->weight, 0, row, 1, 1),
-                        nx_unsqueeze(C, zero, 0)) : nx_status(C);
+  part = nx_view_part(C, l->weight, 0, row, 1, 1);
+  return zero && part ? nx_copy(C, part, zero) : nx_status(C);
 }
 
 /* PyTorch's default: normal, with mean 0 and variance 1 */
@@ -70,6 +70,11 @@ static int embedding_layer_init (nx_ctx *C, nx_module *m) {
     return nx_fail(C, NEAP_EARG, "%s: %lld embeddings of size %lld, expected "
                    "at least 1", m->class_name,
                    (long long)l->num_embeddings, (long long)l->embedding_dim);
+  if (l->max_norm != NX_UNSET &&
+      (!(l->max_norm >= 0) || !(l->norm_type > 0)))
+    return nx_fail(C, NEAP_EARG, "%s: max_norm is %g and norm_type %g, "
+                   "expected 0 or more and above 0", m->class_name,
+                   l->max_norm, l->norm_type);
   shape[0] = l->num_embeddings;
   shape[1] = l->embedding_dim;
   C->recording = 0;
@@ -107,7 +112,8 @@ const nx_layer nx_layer_embedding = {
 static nx_tensor *embedding_bag_layer_forward (nx_ctx *C, nx_module *m,
                                                nx_tensor *const *in) {
   embedding_layer *l = (embedding_layer *)m;
-  if (limit_norms(C, l, in[0])) return NULL;
+  int fits = (in[1] != NULL) == (in[0]->ndim == 1);   /* else it fails */
+  if (fits && limit_norms(C, l, in[0])) return NULL;
   return nx_embedding_bag(C, (nx_tensor *[]){in[0], l->weight, in[1], in[2]},
                           l->mode, l->padding_idx, l->include_last_offset);
 }

@@ -197,6 +197,19 @@ static int check_target (nx_ctx *C, const nx_module *m, nx_reparam *r,
   return 0;
 }
 
+/* the tensors that it keeps, as far as they are there */
+static void remove_parts (nx_module *m, const nx_reparam *r) {
+  const char *p = r->kind->parts;
+  for (; *p; p += *p == ' ') {
+    char part[8] = "";
+    size_t n = strcspn(p, " ");
+    nx_slot *s;
+    memcpy(part, p, n < sizeof(part) - 1 ? n : sizeof(part) - 1);
+    if ((s = slot_of(m, r, part)) != NULL) nx_module_remove(m, s->name);
+    p += n;
+  }
+}
+
 int nx_reparametrize (nx_ctx *C, nx_module *m, const nx_reparam *given) {
   nx_slot *s = nx_module_slot(m, given->name);
   nx_reparam *r = nx_alloc(C, sizeof(*r));
@@ -204,8 +217,8 @@ int nx_reparametrize (nx_ctx *C, nx_module *m, const nx_reparam *given) {
   if (r == NULL) return nx_status(C);
   *r = *given;
   C->recording = 0;
-  if (check_target(C, m, r, s) == 0)
-    r->kind->make(C, m, r, nx_slot_tensor(s));
+  if (check_target(C, m, r, s) == 0 &&
+      r->kind->make(C, m, r, nx_slot_tensor(s))) remove_parts(m, r);
   C->recording = recording;
   if (nx_status(C)) {
     nx_free(C, r, sizeof(*r));
@@ -229,7 +242,6 @@ static void unlink_reparam (nx_module *m, nx_reparam *r) {
 
 int nx_reparam_remove (nx_ctx *C, nx_module *m, const char *name) {
   nx_reparam *r = nx_reparam_find(m, name);
-  const char *p;
   nx_tensor *w;
   int recording = C->recording;
   if (r == NULL)
@@ -239,15 +251,10 @@ int nx_reparam_remove (nx_ctx *C, nx_module *m, const char *name) {
   w = leaf_of(C, compute(C, m, r));
   C->recording = recording;
   if (w == NULL) return nx_status(C);
-  for (p = r->kind->parts; *p; p += *p == ' ') {
-    char part[8] = "";
-    size_t n = strcspn(p, " ");
-    memcpy(part, p, n < sizeof(part) - 1 ? n : sizeof(part) - 1);
-    nx_module_remove(m, slot_of(m, r, part)->name);
-    p += n;
-  }
+  if (nx_learned(C, m, name, NULL, w)) return nx_status(C);
+  remove_parts(m, r);
   unlink_reparam(m, r);
-  return nx_learned(C, m, name, NULL, w);
+  return 0;
 }
 
 void nx_reparam_close (nx_module *m) {

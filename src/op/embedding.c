@@ -295,13 +295,21 @@ static int embedding_renorm_shape (nx_ctx *C, nx_node *n) {
   return nx_status(C);
 }
 
-/* a row of len elements, 'step' bytes apart */
+/* the p-norm of a row whose elements are 'step' bytes apart */
+static double row_norm (const nx_tensor *t, const char *row, int64_t step,
+                        double p) {
+  double sum = 0;
+  for (int64_t i = 0; i < t->shape[1]; i++) {
+    double size = fabs(nx_get_number(t, row + i * step));
+    if (isinf(p)) sum = size > sum ? size : sum;
+    else sum += pow(size, p);
+  }
+  return isinf(p) ? sum : pow(sum, 1 / p);
+}
+
 static void renorm_row (nx_tensor *t, char *row, const renorm_args *a) {
   int64_t step = t->stride[1] * (int64_t)nx_dtype_size(t->dtype);
-  double sum = 0, norm, scale;
-  for (int64_t i = 0; i < t->shape[1]; i++)
-    sum += pow(fabs(nx_get_number(t, row + i * step)), a->norm_type);
-  norm = pow(sum, 1 / a->norm_type);
+  double norm = row_norm(t, row, step, a->norm_type), scale;
   if (!(norm > a->max_norm)) return;
   scale = a->max_norm / (norm + 1e-7);           /* as PyTorch has it */
   for (int64_t i = 0; i < t->shape[1]; i++)

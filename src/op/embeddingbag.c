@@ -30,12 +30,13 @@ static nx_tensor *optional (const nx_node *n, int i) {
   return i < n->nin ? n->in[i] : NULL;
 }
 
-/* How many bags there are. */
+/* How many bags there are; numbers behind the last one count as in one
+   more, which is cut off in the end. */
 static int64_t bags_of (const nx_node *n) {
   const bag_args *a = n->a;
   const nx_tensor *offsets = optional(n, OFFSETS);
   if (n->in[IDS]->ndim == 2) return n->in[IDS]->shape[0];
-  return offsets ? offsets->len - (a->include_last_offset != 0) : 1;
+  return offsets->len - (a->include_last_offset != 0);
 }
 
 static int check_bags (nx_ctx *C, const nx_node *n) {
@@ -50,6 +51,12 @@ static int check_bags (nx_ctx *C, const nx_node *n) {
   if ((optional(n, OFFSETS) != NULL) != (x->ndim == 1))
     return nx_op_fail(C, n, NEAP_EARG, "offsets belong to an x of one "
                       "dimension (x is %s)", nx_shape_of(x, text));
+  if (x->ndim == 1 && nx_want_whole(C, n, OFFSETS)) return nx_status(C);
+  if (x->ndim == 1 && (n->in[OFFSETS]->ndim != 1 || bags_of(n) < 0))
+    return nx_op_fail(C, n, NEAP_ESHAPE, "offsets is %s, expected one "
+                      "dimension, and the end of the last bag with "
+                      "include_last_offset",
+                      nx_shape_of(n->in[OFFSETS], text));
   if (weights && (a->mode != SUM || weights->dtype != n->in[WEIGHT]->dtype ||
                   !nx_same_shape(weights, x)))
     return nx_op_fail(C, n, NEAP_EARG, "per_sample_weights belong to mode "
@@ -71,7 +78,7 @@ static int64_t offset_at (nx_ctx *C, const nx_node *n, int64_t i,
   return before;
 }
 
-/* for each number of x its bag, from 0 */
+/* for each number of x its bag, from 0; those behind the last: one more */
 static nx_tensor *bag_numbers (nx_ctx *C, const nx_node *n) {
   int64_t len = n->in[IDS]->len, bags = bags_of(n), from = 0, to;
   nx_tensor *t = nx_zeros(C, NEAP_I64, 1, &len);
@@ -81,6 +88,7 @@ static nx_tensor *bag_numbers (nx_ctx *C, const nx_node *n) {
     for (int64_t i = 0; i < len; i++) bag[i] = i / n->in[IDS]->shape[1];
     return t;
   }
+  for (int64_t i = 0; i < len; i++) bag[i] = bags;
   for (int64_t b = 0; b < bags && nx_status(C) == 0; b++) {
     from = offset_at(C, n, b, from);
     if (b == 0 && from != 0)
@@ -100,7 +108,7 @@ static nx_tensor *counts_for (nx_ctx *C, const nx_node *n,
                               const nx_tensor *at, const nx_tensor *bag,
                               int64_t padding) {
   const bag_args *a = n->a;
-  int64_t bags = bags_of(n), shape[2] = {0, 1};
+  int64_t bags = bags_of(n) + 1, shape[2] = {0, 1};
   nx_tensor *count = nx_zeros(C, NEAP_F64, 1, &bags), *t;
   const int64_t *of = (const int64_t *)(void *)bag->data;
   shape[0] = at->len;
@@ -127,7 +135,7 @@ static nx_tensor *largest (nx_ctx *C, nx_node *n, nx_tensor *rows,
   nx_tensor *where, *values = nx_dense(C, rows);
   int64_t *best;
   if (values == NULL) return NULL;
-  shape[0] = bags_of(n);
+  shape[0] = bags_of(n) + 1;
   shape[1] = width;
   where = nx_new(C, NEAP_I64, 2, shape);
   if (where == NULL) return NULL;
@@ -152,9 +160,13 @@ static nx_tensor *largest (nx_ctx *C, nx_node *n, nx_tensor *rows,
 }
 
 
+static int finish (nx_ctx *C, nx_node *n, nx_tensor *y) {
+  return nx_composed(C, n, y ? nx_narrow(C, y, 0, 0, bags_of(n)) : NULL);
+}
+
 static int embedding_bag_compose (nx_ctx *C, nx_node *n) {
   const bag_args *a = n->a;
-  nx_tensor *weights = optional(n, SAMPLE_WEIGHTS), *at, *bag, *rows, *y;
+  nx_tensor *weights = optional(n, SAMPLE_WEIGHTS), *at, *bag, *rows;
   nx_tensor *w = n->in[WEIGHT], *counts, *flat;
   int64_t shape[2], padding;
   if (check_bags(C, n) || nx_want_table(C, n, WEIGHT) ||
@@ -167,17 +179,16 @@ static int embedding_bag_compose (nx_ctx *C, nx_node *n) {
   rows = nx_index_select(C, w, 0, flat, 0);
   if (rows == NULL) return nx_status(C);
   if (a->mode == MAX)
-    return nx_composed(C, n, largest(C, n, rows, at, bag, padding));
+    return finish(C, n, largest(C, n, rows, at, bag, padding));
   counts = counts_for(C, n, at, bag, padding);
   shape[0] = at->len;
   shape[1] = 1;
   if (weights) counts = MUL(counts, nx_reshape(C, weights, 2, shape));
   if (counts == NULL) return nx_status(C);
-  shape[0] = bags_of(n);
+  shape[0] = bags_of(n) + 1;
   shape[1] = w->shape[1];
-  y = nx_index_add(C, nx_zeros(C, w->dtype, 2, shape), 0, bag,
-                   MUL(rows, counts), 0);
-  return nx_composed(C, n, y);
+  return finish(C, n, nx_index_add(C, nx_zeros(C, w->dtype, 2, shape), 0, bag,
+                                   MUL(rows, counts), 0));
 }
 
 const nx_op nx_op_embedding_bag = {

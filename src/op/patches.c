@@ -62,8 +62,19 @@ static int plan (nx_ctx *C, const nx_node *n, grid *g) {
                         (long long)g->kernel[0], (long long)g->kernel[1],
                         (long long)g->image[0], (long long)g->image[1]);
     g->places[d] = room / g->stride[d] + 1;
+    if (g->places[d] > INT32_MAX)
+      return nx_op_fail(C, n, NEAP_ESHAPE, "the result is too large");
   }
   return 0;
+}
+
+/* channels x taps, or -1: too many */
+static int64_t rows_of (nx_ctx *C, const nx_node *n, const grid *g,
+                        int64_t channels) {
+  int64_t taps = g->kernel[0] * g->kernel[1];
+  if (channels == 0 || taps <= INT64_MAX / channels) return channels * taps;
+  nx_op_fail(C, n, NEAP_ESHAPE, "the result is too large");
+  return -1;
 }
 
 
@@ -163,7 +174,8 @@ static int im2col_shape (nx_ctx *C, nx_node *n) {
   grid g;
   if (im2col_plan(C, n, &g)) return nx_status(C);
   if (x->ndim == 4) *s++ = x->shape[0];
-  *s++ = x->shape[x->ndim - 3] * g.kernel[0] * g.kernel[1];
+  *s = rows_of(C, n, &g, x->shape[x->ndim - 3]);
+  if (*s++ < 0) return nx_status(C);
   *s++ = g.places[0] * g.places[1];
   nx_out(C, n, 0, x->dtype, (int)(s - shape), shape);
   return nx_status(C);

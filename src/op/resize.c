@@ -211,6 +211,10 @@ static int plan_sizes (nx_ctx *C, nx_node *n, nx_ints *size) {
     return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s, expected a batch, channels "
                       "and %d dimensions for this mode",
                       nx_shape_of(x, text), want ? want : 2);
+  if (a->align_corners && (modes[a->mode].way != LINEAR || a->mode == M_AREA)
+      && a->mode != M_BICUBIC)
+    return nx_op_fail(C, n, NEAP_EARG, "align_corners belongs to linear, "
+                      "bilinear, trilinear and bicubic");
   if ((a->size.n > 0) == (a->scale_factor != NX_UNSET))
     return nx_op_fail(C, n, NEAP_EARG, "expected one of size and "
                       "scale_factor");

@@ -23,9 +23,10 @@ static int channels_of (nx_ctx *C, nx_node *n, int least) {
   const nx_tensor *x = n->in[0];
   char text[NX_SHAPE_TEXT];
   if (x->ndim >= least && x->ndim + 2 <= NEAP_MAXDIM &&
-      ((shuffle_args *)n->a)->factor >= 1) return x->ndim - 3;
+      ((shuffle_args *)n->a)->factor >= 1 &&
+      ((shuffle_args *)n->a)->factor <= INT16_MAX) return x->ndim - 3;
   nx_op_fail(C, n, NEAP_ESHAPE, "x is %s and %s %lld; expected (..., "
-             "channels, height, width) and at least 1", nx_shape_of(x, text),
+             "channels, height, width) and 1 to 32767", nx_shape_of(x, text),
              n->op->fields[0].name,
              (long long)((shuffle_args *)n->a)->factor);
   return -1;
@@ -56,7 +57,7 @@ static int pixel_shuffle_compose (nx_ctx *C, nx_node *n) {
   nx_tensor *x = n->in[0], *y;
   int c = channels_of(C, n, 3), ndim = x->ndim;
   if (c < 0) return nx_status(C);
-  if (r > INT16_MAX || x->shape[c] % (r * r))
+  if (x->shape[c] % (r * r))
     return nx_op_fail(C, n, NEAP_ESHAPE, "%lld channels are no multiple of "
                       "%lld^2", (long long)x->shape[c], (long long)r);
   memcpy(shape, x->shape, sizeof(shape));

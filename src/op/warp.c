@@ -189,14 +189,23 @@ static int paste_shape (nx_ctx *C, nx_node *n) {
 
 typedef struct box { int64_t top, left, bottom, right; } box;
 
+/* the part of [from, from + count) that lies in [0, size); 'from' counts
+   from the base, and any numbers may come */
+static void span (int64_t from, int64_t count, int64_t base, int64_t size,
+                  int64_t *first, int64_t *end) {
+  *first = *end = 0;
+  if (count <= 0 || from > size + base || from < -size) return;
+  from -= base;
+  *first = from > 0 ? from : 0;
+  *end = count < size - from ? from + count : size;
+}
+
 /* what lies in the image of the box; positions count from the base */
 static box box_of (const int64_t *b, int64_t base, int64_t height,
                    int64_t width) {
   box r;
-  r.top = b[0] - base > 0 ? b[0] - base : 0;
-  r.left = b[1] - base > 0 ? b[1] - base : 0;
-  r.bottom = b[0] - base + b[2] < height ? b[0] - base + b[2] : height;
-  r.right = b[1] - base + b[3] < width ? b[1] - base + b[3] : width;
+  span(b[0], b[2], base, height, &r.top, &r.bottom);
+  span(b[1], b[3], base, width, &r.left, &r.right);
   return r;
 }
 

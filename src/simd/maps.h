@@ -215,7 +215,7 @@ MAP2(elastic_slope, vadd(vfma(b, K(1), a),
 MAP1(elastic_shrink,
      WHERE(vlt(K(0), a), vmul(vsub(a, K(0)), K(1)),
            WHERE(vlt(a, vsub(vset(0), K(0))), vmul(vadd(a, K(0)), K(1)),
-                 vset(0))))
+                 vsub(a, a))))           /* 0, and NaN stays */
 MAP2(softshrink_grad, WHERE(vlt(K(0), vabs(b)), a, vset(0)))
 MAP1(hardshrink, WHERE(vle(vabs(a), K(0)), vset(0), a))
 MAP2(hardshrink_grad, WHERE(vle(vabs(b), K(0)), vset(0), a))

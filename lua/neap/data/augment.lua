@@ -24,8 +24,8 @@ local declared = {
   {"noise", "number", default = 0, least = 0},
   {"erase", "number", default = 0, least = 0, most = 1},
   {"erase_area", "table", default = {0.02, 0.25}},
-  {"mixup", "number", default = 0, least = 0},
-  {"cutmix", "number", default = 0, least = 0},
+  {"mixup", "number", default = 0, least = 0, most = 1e6},
+  {"cutmix", "number", default = 0, least = 0, most = 1e6},
   {"classes", "integer", least = 2},
   {"mode", "string", default = "bilinear", choices = {"bilinear", "nearest"}},
   {"padding_mode", "string", default = "zeros",
@@ -184,9 +184,12 @@ function Augment:__call(x, y, ...)
   if not neap.is_tensor(x) or x.ndim ~= 4 then
     fail("Augment: expected images (batch, channels, height, width), not %s",
          neap.is_tensor(x) and table.concat(x.shape, "x") or type(x))
+  elseif not x:is_floating_point() then
+    fail("Augment: images are %s; x:to(\"float32\") / 255 makes real " ..
+         "numbers of bytes", x.dtype)
   end
   local n, height, width = x:size(1), x:size(3), x:size(4)
-  if n == 0 then return x, y, ... end
+  if x:numel() == 0 then return x, y, ... end
   if moves(self) then
     x = x:warp(matrices(self, n, height, width),
                {mode = self.mode, padding_mode = self.padding_mode})
@@ -198,7 +201,7 @@ function Augment:__call(x, y, ...)
   if self.mixup > 0 or self.cutmix > 0 then
     x, y = mixed(self, x, y, n, height, width)
   end
-  if y == nil then return x end
+  if y == nil and select("#", ...) == 0 then return x end
   return x, y, ...
 end
 

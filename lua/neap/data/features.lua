@@ -162,7 +162,7 @@ local function table_of(self, rows)
       end
       names[#names + 1] = name
       if entry.words then
-        values[#names], known[name] = words.numbered(column)
+        values[#names], known[name] = words.numbered("Features", column)
       else
         values[#names] = neap.tensor(column, {dtype = "float64"})
       end

@@ -36,7 +36,7 @@ local function read(self, given)
     fail("Labels: expected a table or a list of words, not %s",
          neap.is_tensor(given) and "a tensor" or type(given))
   end
-  return words.numbered(given)
+  return words.numbered("Labels", given)
 end
 
 --- Learns the words; returns the labels.
@@ -59,11 +59,10 @@ end
 function Labels:forward(given)
   check_ready(self)
   local ids, own = read(self, given)
-  local numbers = words.renumbered(ids, own, self.words)
-  local at = numbers:eq(0):nonzero()
-  if #at > 0 then
+  local numbers, unknown = words.renumbered(ids, own, self.words)
+  if unknown then
     fail("Labels: '%s' of column %s was not there when it was fitted; " ..
-         "there is %s", own[ids[at[1]:item()]], self.column,
+         "there is %s", unknown, self.column,
          table.concat(self.words, ", "))
   end
   return numbers

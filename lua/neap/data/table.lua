@@ -15,31 +15,25 @@ local COLUMNS = {}
 
 local function shape_text(t) return table.concat(t.shape, "x") end
 
--- A list of words as numbers and the words.
-local function as_category(who, list)
-  for i, word in ipairs(list) do
-    if type(word) ~= "string" then
-      fail("%s: value %d is a %s among words", who, i, type(word))
-    end
-  end
-  return words.numbered(list)
-end
-
 -- The type of a column of numbers, as a file's column would have it.
-local function list_type(list)
-  if type(list[1]) == "boolean" then return "bool" end
-  for _, value in ipairs(list) do
-    if math.type(value) ~= "integer" then return "float64" end
+local function list_type(who, list)
+  local kind, whole = type(list[1]), true
+  for i, value in ipairs(list) do
+    if type(value) ~= kind then
+      fail("%s: value %d is a %s among values that are %ss", who, i,
+           type(value), kind)
+    end
+    whole = whole and math.type(value) == "integer"
   end
-  return "int64"
+  return kind == "boolean" and "bool" or whole and "int64" or "float64"
 end
 
 -- A column as it is kept: {tensor =, words =, number = of each word}
 local function new_column(who, tensor, known)
   if type(tensor) == "table" and type(tensor[1]) == "string" then
-    tensor, known = as_category(who, tensor)
+    tensor, known = words.numbered(who, tensor)
   elseif type(tensor) == "table" then
-    tensor = neap.tensor(tensor, {dtype = list_type(tensor)})
+    tensor = neap.tensor(tensor, {dtype = list_type(who, tensor)})
   end
   if not neap.is_tensor(tensor) or tensor.ndim ~= 1 then
     fail("%s: a column is a list or a tensor of one dimension, not %s",

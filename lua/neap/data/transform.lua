@@ -255,6 +255,7 @@ function OneHot:fit(x, words)
   elseif not given.classes or given.values then
     given.values = values_of(self, x)
     given.classes = #given.values
+  else self:forward(x)         -- fails where x has others
   end
   self.options, self._arguments = given, {n = 1, given}
   return self
@@ -264,8 +265,8 @@ end
 local function classes_of(self, x)
   local o = self.options
   if not o.values then
-    return x:to("int64"):clamp(1, o.classes), x:ge(1):logical_and(
-      x:le(o.classes))
+    local at = x:to("int64")
+    return at:clamp(1, o.classes), at:ge(1) & at:le(o.classes) & at:eq(x)
   end
   local values = neap.tensor(o.values, {dtype = "float64"})
   local wide = x:to("float64")
@@ -277,6 +278,8 @@ function OneHot:forward(x)
   local o = self.options
   if not o.classes then
     fail("%s was not fitted: call fit(x) first", self:name())
+  elseif not neap.is_tensor(x) then
+    fail("%s: expected a tensor, not a %s", self:name(), type(x))
   end
   local at, known = classes_of(self, x)
   local rows = neap.one_hot(at, o.classes):to("float32")
