@@ -214,6 +214,7 @@ require "neap.optimizer"
 require "neap.check"
 require "neap.clip"
 require "neap.penalty"
+neap.optim.lr_scheduler = require "neap.schedules"
 require "neap.reparametrize"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.

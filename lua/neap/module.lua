@@ -466,7 +466,8 @@ local function compute_again(module, r)
   module:_reparametrize(r.kind, r.name, r.dim, r.iterations, r.eps)
 end
 
--- The module of a description {tree =, tied =, computed =} with tensors by name.
+-- The module of a description {tree =, tied =, computed =} with tensors by
+-- name.
 local function restore(description, state)
   local module = build(description.tree, {state = state, made = {}})
   for _, r in ipairs(description.computed or {}) do

@@ -510,6 +510,52 @@ local function run_clip(case, name)
   end
 end
 
+-- A schedule of its description; lr_lambda is an expression in the epoch.
+local make_schedule
+function make_schedule(optimizer, op, kwargs)
+  local kind, given = op:match "[%w_]+$", {}
+  local make = neap.optim.lr_scheduler[kind]
+  if not make then wait_for(op) end
+  for key, value in pairs(kwargs) do
+    if key == "lr_lambda_tree" then
+      given.lr_lambda = function(epoch)
+        return eval(value, {epoch = epoch})
+      end
+    elseif key == "schedulers" then
+      given.schedulers = {}
+      for i, part in ipairs(value) do
+        given.schedulers[i] = make_schedule(optimizer, part.op, part.kwargs)
+      end
+    elseif key ~= "lr_lambda" then given[key] = value end
+  end
+  return make(optimizer, given)
+end
+
+local function run_schedule(case)
+  local spec, groups = case.spec, {}
+  local rates = type(spec.base_lr) == "table" and spec.base_lr or
+                {spec.base_lr}
+  for i, lr in ipairs(rates) do
+    groups[i] = {params = {neap.zeros({1}, {requires_grad = true})}, lr = lr}
+  end
+  local optimizer = neap.optim.SGD(groups, {lr = 1,
+                                            momentum = spec.base_momentum})
+  local schedule = make_schedule(optimizer, spec.op, spec.kwargs)
+  local lr, momentum, metric = {}, {}, case.tensors["in.metric"]
+  for k = 1, spec.n do
+    lr[k] = schedule:get_last_lr()
+    momentum[k] = optimizer.param_groups[1].momentum
+    if k < spec.n then schedule:step(metric and metric[k]) end
+  end
+  local expected = case.tensors["out.lr"]
+  compare("lr", neap.tensor(lr, {dtype = "float64"})
+                    :reshape(expected.shape), expected, spec.rtol)
+  if case.tensors["out.momentum"] then
+    compare("momentum", neap.tensor(momentum, {dtype = "float64"}),
+            case.tensors["out.momentum"], spec.rtol)
+  end
+end
+
 local function run_case(case)
   local op = case.spec.op
   local space, name = op:match "^([%w_]+)%.(.*)$"
@@ -518,6 +564,7 @@ local function run_case(case)
   elseif op == "train" then run_training(case)
   elseif space == "torch" or space == "F" or space == "Tensor" then
     run_function(case, name)
+  elseif space == "lr_scheduler" then run_schedule(case)
   elseif op:find "clip_grad" then run_clip(case, op:match "[%w_]+$")
   elseif space == "nn" and not name:find("%.") then run_module(case)
   elseif space == "optim" and name ~= "LBFGS" then run_optimizer(case, name)

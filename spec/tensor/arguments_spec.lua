@@ -114,11 +114,11 @@ describe("unusual arguments of tensor functions", function()
   end)
 
   it("nothing that is too much is dropped in silence", function()
-    local x = neap.ones(2)
-    assert.same({1, 1}, x:relu(nil, nil):totable())
-    for _, call in ipairs{function() neap.relu(x, nil, 3) end,
-                          function() neap.relu(x, nil, nil, "x") end,
-                          function() x:softmax(1, nil, {bogus = 1}) end} do
+    local two = neap.ones(2)
+    assert.same({1, 1}, two:relu(nil, nil):totable())
+    for _, call in ipairs{function() neap.relu(two, nil, 3) end,
+                          function() neap.relu(two, nil, nil, "x") end,
+                          function() two:softmax(1, nil, {bogus = 1}) end} do
       assert.is_string(message(call))
     end
   end)
