@@ -81,18 +81,12 @@ print(net:summary{1, 1, 28, 28})
 local optimizer = optim.Adam(net:parameters(), {lr = o.lr})
 
 -- The learning rate falls to 0 along half a cosine.
-local fall = {step = 0}
 local steps = o.epochs * math.ceil(train:size() / o.batch_size)
-function fall:on_batch_end(trainer)
-  self.step = self.step + 1
-  trainer.optimizer.param_groups[1].lr =
-    o.lr * (1 + math.cos(math.pi * self.step / steps)) / 2
-end
-
+local schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer,
+                                                      {T_max = steps})
 local trainer = neap.Trainer{
   model = net, loss = nn.CrossEntropyLoss(), optimizer = optimizer,
-  metrics = {"accuracy"}}
+  metrics = {"accuracy"}, schedule = schedule, schedule_each = "batch"}
 local history = trainer:fit(train, {
-  epochs = o.epochs, batch_size = o.batch_size, validation = test,
-  callbacks = {fall}})
+  epochs = o.epochs, batch_size = o.batch_size, validation = test})
 print(("test accuracy %.2f %%"):format(100 * history[#history].val_accuracy))

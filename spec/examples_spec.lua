@@ -54,4 +54,16 @@ describe("the example", function()
     assert.equal(shown, again)
   end)
 
+  for _, net in ipairs{"lenet", "resnet"} do
+    with_data("fashion_cnn.lua learns pictures with " .. net,
+    function(folder)
+      local text, ok = run("examples/fashion_cnn.lua --samples 400 " ..
+        "--epochs 2 --test 200 --augment --dropout 0.1 --net " .. net, folder)
+      assert.is_true(ok, text)
+      local right = text:match "epoch 2/2.- accuracy ([%d.]+)"
+      assert.is_true(tonumber(right) > 0.25, text)
+      assert.matches("test accuracy [%d.]+ %%", text)
+    end)
+  end
+
 end)

@@ -136,6 +136,31 @@ describe("a Trainer", function()
     assert.is_true(history[1].loss ~= history[1].loss)
   end)
 
+  it("steps a schedule after epochs or batches", function()
+    for each, want in pairs{epoch = 0.5 ^ 4, batch = 0.5 ^ 8} do
+      local net = nn.Linear(2, 1)
+      local opt = optim.SGD(net:parameters(), {lr = 1e-3})
+      local trainer = neap.Trainer{
+        model = net, loss = nn.MSELoss(), optimizer = opt,
+        schedule = optim.lr_scheduler.ExponentialLR(opt, {gamma = 0.5}),
+        schedule_each = each}
+      trainer:fit(data.TensorDataset(neap.ones(4, 2), neap.ones(4, 1)),
+                  with{batch_size = 2})
+      assert.near(1e-3 * want, opt.param_groups[1].lr, 1e-12)
+    end
+    local net = nn.Linear(2, 1)
+    local opt = optim.SGD(net:parameters())
+    local other = optim.SGD(net:parameters())
+    assert.matches("schedule is none of this optimizer", message(neap.Trainer,
+      {model = net, loss = nn.MSELoss(), optimizer = opt,
+       schedule = optim.lr_scheduler.ConstantLR(other)}))
+    local trainer = neap.Trainer{
+      model = net, loss = nn.MSELoss(), optimizer = opt,
+      schedule = optim.lr_scheduler.ReduceLROnPlateau(opt, {patience = 0})}
+    trainer:fit(data.TensorDataset(neap.zeros(4, 2), neap.ones(4, 1)), quiet)
+    assert.is_true(opt.param_groups[1].lr <= 1e-3)
+  end)
+
   it("tells callbacks, which may stop it", function()
     local trainer, train = made()
     local events, batches = {}, 0

@@ -30,7 +30,9 @@ local declared = {
   {"model", "table|function", required = true},
   {"loss", "table|function"}, {"optimizer", "any"},
   {"metrics", "table", default = {}},
-  {"penalty", "table"},
+  {"penalty", "table"}, {"schedule", "table"},
+  {"schedule_each", "string", default = "epoch",
+   choices = {"epoch", "batch"}},
   {"step", "function"}, {"clip_norm", "number", least = 0},
   {"clip_value", "number", least = 0},
   {"accumulate", "integer", default = 1, least = 1},
@@ -69,6 +71,15 @@ local function read_metrics(given)
     list[#list + 1] = metric
   end
   return check_metric_names(list)
+end
+
+local function check_schedule(self)
+  local schedule = self.schedule
+  if schedule and (type(schedule.step) ~= "function" or
+                   not rawequal(schedule.optimizer, self.optimizer)) then
+    fail("Trainer: schedule is none of this optimizer, as " ..
+         "optim.lr_scheduler.StepLR(opt, {step_size = 5}) makes one")
+  end
 end
 
 local function check_penalty(self)
@@ -115,12 +126,14 @@ end
 -- Options: metrics, a list of names ("accuracy", "mae", "rmse", "r2"),
 -- metrics and functions, or such by name; penalty, such as
 -- optim.L2(1e-4), which is not in the loss that is shown; clip_norm,
--- clip_value: of the
--- gradients before a step; accumulate (1): batches to a step; nan: what
--- follows when a loss is not finite: "error" (default) stops and names the
--- step and the layer, "skip" leaves the batch out, "ignore" goes on; step:
--- a function(model, ...batch) that returns loss, prediction and target,
--- instead of loss(model(x), y).
+-- clip_value: of the gradients before a step; schedule, of
+-- optim.lr_scheduler, which steps after each epoch (ReduceLROnPlateau gets
+-- the loss of the validation), or with schedule_each = "batch" after each
+-- step; accumulate (1): batches to a step; nan: what follows when a loss is
+-- not finite: "error" (default) stops and names the step and the layer,
+-- "skip" leaves the batch out, "ignore" goes on; step: a function(model,
+-- ...batch) that returns loss, prediction and target, instead of
+-- loss(model(x), y).
 local function new(given)
   local self = options.read("Trainer", given, declared)
   if not self.step and not self.loss then
@@ -132,6 +145,7 @@ local function new(given)
   end
   check_model(self)
   check_penalty(self)
+  check_schedule(self)
   check_optimizer(self)
   self.metrics = read_metrics(self.metrics)
   self.steps, self.epoch, self.history = 0, 0, nil
@@ -329,6 +343,9 @@ local function learn(self, number, ...)
     clip(self)
     self.optimizer:step()
     if penalty and penalty.proximal then penalty:step(self.optimizer) end
+    if self.schedule and self.schedule_each == "batch" then
+      self.schedule:step(value)
+    end
     self.steps = self.steps + 1
   end
   return value, prediction:detach(), target
@@ -485,6 +502,9 @@ function Trainer:fit(train, given)
       for name, value in pairs(self:evaluate(validation)) do
         row["val_" .. name] = value
       end
+    end
+    if self.schedule and self.schedule_each == "epoch" then
+      self.schedule:step(row.val_loss or row.loss)
     end
     row.seconds = neap.clock() - start
     table.insert(self.history, row)
