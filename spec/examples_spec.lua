@@ -34,6 +34,16 @@ describe("the example", function()
     file:close()
   end)
 
+  it("descents.lua shows paths of optimisers", function()
+    local text, ok = run("examples/descents.lua")
+    assert.is_true(ok, text)
+    for _, name in ipairs{"gradient descent", "momentum, average", "Adam",
+                          "LBFGS"} do
+      assert.is_truthy(text:find("\n  " .. name, 1, true), name)
+    end
+    assert.matches("LBFGS +%( 1.000, 1.000%) ", text)
+  end)
+
   with_data("iris.lua is right about at least 95 %", function(folder)
     local text, ok = run("examples/iris.lua", folder)
     assert.is_true(ok, text)

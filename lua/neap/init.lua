@@ -213,9 +213,11 @@ require "neap.summary"
 require "neap.optimizer"
 require "neap.check"
 require "neap.clip"
+require "neap.lbfgs"
 require "neap.penalty"
 neap.optim.lr_scheduler = require "neap.schedules"
 require "neap.reparametrize"
+require "neap.average"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",

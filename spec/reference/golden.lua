@@ -510,6 +510,28 @@ local function run_clip(case, name)
   end
 end
 
+-- One step(closure) after the other on an objective.
+local function run_lbfgs(case)
+  local spec, t = case.spec, case.tensors
+  local x = t["param.x"]:clone():requires_grad_()
+  local env = {x = x, A = t["in.A"], b = t["in.b"]}
+  local opt = neap.optim.LBFGS({x}, spec.kwargs)
+  for k = 1, spec.steps do
+    local loss = opt:step(function()
+      opt:zero_grad()
+      local y = eval(spec.objective_tree, env)
+      y:backward()
+      return y
+    end)
+    local when = " after step " .. k
+    compare("loss" .. when, loss, t["out.loss"]:select(1, k), spec.rtol)
+    compare("x" .. when, x, t["out.x"]:select(1, k), spec.rtol)
+    local evals = neap.tensor(opt.state.func_evals, {dtype = "int64"})
+    compare("func_evals" .. when, evals:to(t["out.func_evals"].dtype),
+            t["out.func_evals"]:select(1, k), spec.rtol)
+  end
+end
+
 -- A schedule of its description; lr_lambda is an expression in the epoch.
 local make_schedule
 function make_schedule(optimizer, op, kwargs)
@@ -567,7 +589,8 @@ local function run_case(case)
   elseif space == "lr_scheduler" then run_schedule(case)
   elseif op:find "clip_grad" then run_clip(case, op:match "[%w_]+$")
   elseif space == "nn" and not name:find("%.") then run_module(case)
-  elseif space == "optim" and name ~= "LBFGS" then run_optimizer(case, name)
+  elseif op == "optim.LBFGS" then run_lbfgs(case)
+  elseif space == "optim" then run_optimizer(case, name)
   else wait_for(op) end
 end
 
