@@ -207,6 +207,7 @@ function neap.save_csv(...) return require("neap.data.csv").save(...) end
 
 require "neap.tensor"
 require "neap.autograd"
+require "neap.linalg"
 require "neap.module"
 require "neap.container"
 require "neap.summary"

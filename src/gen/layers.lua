@@ -51,7 +51,8 @@ local rooms = {
   {"%f[%w_]printf%s*%(", {["main.c"] = true}, "the core never prints"},
   {"pthread_", {["base/threads.c"] = true}, "threads are base/threads'"},
   {"__attribute__", {["simd/kernels.c"] = true, ["neap.h"] = true,
-   ["base/context.h"] = true, ["tensor/blas.c"] = true},
+   ["base/context.h"] = true, ["tensor/blas.c"] = true,
+   ["tensor/lapack.c"] = true},
    "compiler extensions belong to simd/"}
 }
 

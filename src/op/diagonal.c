@@ -192,7 +192,11 @@ const nx_op nx_op_##id = { \
   .fields = tri_fields, .argsize = sizeof(tri_args), \
   .flags = NX_INPLACE, .shape = tri_shape, .forward = id##_forward, \
   .grad = id##_grad \
-};
+}; \
+OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x, int64_t diagonal) { \
+  tri_args a = {diagonal}; \
+  return nx_apply(C, &nx_op_##id, &a, 1, &x); \
+}
 
 TRIANGLE(tril, 1, "The lower triangle of matrices; zeros above a diagonal.")
 TRIANGLE(triu, 0, "The upper triangle of matrices; zeros below a diagonal.")
