@@ -181,6 +181,33 @@ function workloads.elementwise()
 end
 
 -- Rows and columns of a 4096 x 512 matrix.
+-- One step over 10 million parameters, each kind with its bytes moved a
+-- parameter: read and written parameter and states, read gradient.
+local kinds = {
+  {"Adam", {}, 28}, {"AdamW", {}, 28}, {"SGD", {lr = 0.01, momentum = 0.9},
+                                        20},
+  {"NAdam", {}, 28}, {"RAdam", {}, 28}, {"Adamax", {}, 28},
+  {"Adagrad", {}, 20}, {"Adadelta", {}, 28}, {"RMSprop", {}, 20},
+  {"Rprop", {}, 28}, {"Lion", {}, 20}
+}
+
+function workloads.optimiser_step()
+  local params, rows = {}, {}
+  for i = 1, 20 do
+    params[i] = (neap.randn(500, 1000) * 0.01):requires_grad_()
+    params[i].grad = neap.randn(500, 1000) * 0.01
+  end
+  for i, kind in ipairs(kinds) do
+    local opt = neap.optim[kind[1]](params, kind[2])
+    rows[i] = {label = kind[1], note = kind[3] .. " bytes a parameter",
+               call = function() opt:step() end}
+  end
+  rows[#rows + 1] = {label = "clip_grad_norm", call = function()
+    nn.utils.clip_grad_norm_(params, 1.0)
+  end}
+  return rows
+end
+
 function workloads.rows()
   local x, g = neap.randn(4096, 512), neap.randn(4096, 512)
   local w = x:clone():requires_grad_()
