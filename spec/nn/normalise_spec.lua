@@ -9,6 +9,12 @@ end
 
 describe("layers that normalise", function()
 
+  it("stand having no channels", function()
+    for _, shape in ipairs{{2, 0, 3}, {0, 2, 3}, {2, 2, 0}} do
+      assert.same(shape, F.instance_norm(neap.zeros(shape)).shape)
+    end
+  end)
+
   it("bring rows to mean 0 and variance 1", function()
     check.each_cpu(function()
       for _, n in ipairs{1, 3, 16, 33, 200} do

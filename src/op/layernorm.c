@@ -285,7 +285,7 @@ static nx_tensor *by_groups (nx_ctx *C, const nx_node *n, int64_t groups,
                              double eps) {
   nx_tensor *x = n->in[0], *w = optional(n, 1), *b = optional(n, 2), *y;
   nx_ints rows = {3, {x->shape[0], groups, 0}}, last = {1, {0}};
-  rows.v[2] = x->shape[0] ? x->len / (x->shape[0] * groups) : 1;
+  rows.v[2] = x->shape[0] && groups ? x->len / (x->shape[0] * groups) : 1;
   last.v[0] = rows.v[2];
   y = nx_layer_norm(C, nx_reshape(C, x, 3, rows.v), NULL, NULL, last, eps);
   y = y ? nx_reshape(C, y, x->ndim, x->shape) : NULL;
