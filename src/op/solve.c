@@ -207,9 +207,12 @@ const nx_op nx_op_slogdet = {
 
 /* ones on the diagonals, in the shape of a */
 OPFN nx_tensor *nx_identity_like (nx_ctx *C, nx_tensor *a) {
-  nx_tensor *t = nx_zeros(C, a->dtype, a->ndim, a->shape);
-  int64_t n = a->shape[a->ndim - 1], size = (int64_t)nx_dtype_size(a->dtype);
-  for (int64_t i = 0; t && n > 0 && i < t->len / n; i++)
+  nx_tensor *t = a ? nx_zeros(C, a->dtype, a->ndim, a->shape) : NULL;
+  int64_t n, size;
+  if (t == NULL) return NULL;
+  n = a->shape[a->ndim - 1];
+  size = (int64_t)nx_dtype_size(a->dtype);
+  for (int64_t i = 0; n > 0 && i < t->len / n; i++)
     nx_put_number(t, t->data + (i * n + i % n) * size, 1);
   return t;
 }
