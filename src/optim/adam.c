@@ -13,36 +13,31 @@ typedef struct adam_args {
   int amsgrad, maximize;
 } adam_args;
 
+#define LR(s, fallback) NX_NUMBER(s, lr, fallback, "learning rate")
+#define MOMENTS(s) \
+  NX_PAIR(s, betas, "0.9 0.999", \
+          "memory of the mean and of the mean square"), \
+  NX_NUMBER(s, eps, 1e-8, "added to the denominator")
+#define L2_PENALTY(s) \
+  NX_NUMBER(s, weight_decay, 0, "L2 penalty in the gradient")
+#define VARIANTS(s) \
+  NX_BOOL(s, amsgrad, 0, "never let the denominator shrink"), \
+  NX_BOOL(s, maximize, 0, "climb instead of descending")
+
 static const nx_field adam_fields[] = {
-  NX_NUMBER(adam_args, lr, 1e-3, "learning rate"),
-  NX_PAIR(adam_args, betas, "0.9 0.999",
-          "memory of the mean and of the mean square"),
-  NX_NUMBER(adam_args, eps, 1e-8, "added to the denominator"),
-  NX_NUMBER(adam_args, weight_decay, 0, "L2 penalty in the gradient"),
-  NX_BOOL(adam_args, amsgrad, 0, "never let the denominator shrink"),
-  NX_BOOL(adam_args, maximize, 0, "climb instead of descending"),
-  NX_END
+  LR(adam_args, 1e-3), MOMENTS(adam_args), L2_PENALTY(adam_args),
+  VARIANTS(adam_args), NX_END
 };
 
 static const nx_field adamw_fields[] = {
-  NX_NUMBER(adam_args, lr, 1e-3, "learning rate"),
-  NX_PAIR(adam_args, betas, "0.9 0.999",
-          "memory of the mean and of the mean square"),
-  NX_NUMBER(adam_args, eps, 1e-8, "added to the denominator"),
+  LR(adam_args, 1e-3), MOMENTS(adam_args),
   NX_NUMBER(adam_args, weight_decay, 1e-2,
             "share of a parameter that each step takes, times lr"),
-  NX_BOOL(adam_args, amsgrad, 0, "never let the denominator shrink"),
-  NX_BOOL(adam_args, maximize, 0, "climb instead of descending"),
-  NX_END
+  VARIANTS(adam_args), NX_END
 };
 
 static const nx_field radam_fields[] = {
-  NX_NUMBER(adam_args, lr, 1e-3, "learning rate"),
-  NX_PAIR(adam_args, betas, "0.9 0.999",
-          "memory of the mean and of the mean square"),
-  NX_NUMBER(adam_args, eps, 1e-8, "added to the denominator"),
-  NX_NUMBER(adam_args, weight_decay, 0, "L2 penalty in the gradient"),
-  NX_END
+  LR(adam_args, 1e-3), MOMENTS(adam_args), L2_PENALTY(adam_args), NX_END
 };
 
 
@@ -158,11 +153,7 @@ typedef struct nadam_args {
 } nadam_args;
 
 static const nx_field nadam_fields[] = {
-  NX_NUMBER(nadam_args, lr, 2e-3, "learning rate"),
-  NX_PAIR(nadam_args, betas, "0.9 0.999",
-          "memory of the mean and of the mean square"),
-  NX_NUMBER(nadam_args, eps, 1e-8, "added to the denominator"),
-  NX_NUMBER(nadam_args, weight_decay, 0, "L2 penalty in the gradient"),
+  LR(nadam_args, 2e-3), MOMENTS(nadam_args), L2_PENALTY(nadam_args),
   NX_NUMBER(nadam_args, momentum_decay, 4e-3, "how fast u_t goes to beta1"),
   NX_END
 };
