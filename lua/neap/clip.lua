@@ -15,7 +15,7 @@ local function gradients(who, parameters)
     if not neap.is_tensor(p) then
       fail("%s: parameter %d is a %s, not a tensor", who, i, type(p))
     end
-    list[#list + 1] = p.grad
+    list[#list + 1] = p._grad_part       -- of rows only what is there
   end
   return list
 end

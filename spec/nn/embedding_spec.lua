@@ -38,6 +38,20 @@ describe("an Embedding", function()
     end
   end)
 
+  it("takes vectors that were learned elsewhere", function()
+    local w = neap.randn({4, 2}, {dtype = "float64"})
+    local e = nn.Embedding.from_pretrained(w, {padding_idx = 1})
+    assert.same(w:totable(), e.weight:totable())
+    assert.is_false(e.weight.requires_grad)
+    assert.equal("float64", e(ids{1}).dtype)
+    e = nn.Embedding.from_pretrained(w, {freeze = false})
+    assert.is_true(e.weight.requires_grad)
+    assert.matches("expected a tensor %(embeddings, size%), not 3",
+                   message(nn.Embedding.from_pretrained, neap.ones(3)))
+    assert.matches("Embedding: no option 'size'",
+                   message(nn.Embedding.from_pretrained, w, {size = 1}))
+  end)
+
   it("survives each failing request for memory", function()
     check.out_of_memory(function()
       local e = nn.Embedding(4, 3, {padding_idx = 1, max_norm = 1})

@@ -116,7 +116,8 @@ static int keep_leaf (pass *p, nx_tensor *leaf, nx_tensor *g) {
     return 0;
   }
   if (t == NULL || !t->requires) return 0;
-  if (t->grad == NULL) {
+  if (nx_grad_of(leaf) == NULL) {
+    if (nx_status(C)) return nx_status(C);
     int ours = g->refs == 1 && g->store && nx_is_dense(g) &&
                atomic_load(&g->store->refs) == 1;
     if (!ours && (p->flags & NX_CREATE_GRAPH))
@@ -308,6 +309,31 @@ static int call_hooks (pass *p, nx_node *n) {
 }
 
 
+/*
+** The leaf whose gradient may stay rows: the table of an operation that
+** knows them, where nobody asks for more.
+*/
+static nx_tensor *wants_rows (const pass *p, const nx_node *n) {
+  nx_tensor *leaf;
+  nx_trace *t;
+  if (n->op->rows == NULL || p->nx > 0 ||
+      (p->flags & NX_CREATE_GRAPH) || p->C->anomaly) return NULL;
+  leaf = n->edge[n->op->table].leaf;
+  t = leaf ? nx_trace_of(leaf) : NULL;
+  return t && t->requires && t->hooks == NULL ? leaf : NULL;
+}
+
+/* true if the gradient went to the leaf as rows */
+static int give_rows (pass *p, nx_node *n) {
+  nx_ctx *C = p->C;
+  nx_tensor *leaf = wants_rows(p, n);
+  nx_rows r = {NULL, NULL};
+  if (leaf == NULL || check_saved(C, n)) return 0;
+  if (n->op->rows(C, n, n->gy[0], &r) || r.at == NULL) return 0;
+  return nx_add_row_grad(C, leaf, &r) == 0;
+}
+
+
 #define SMALL 16
 
 static int run_node (pass *p, nx_node *n) {
@@ -317,7 +343,7 @@ static int run_node (pass *p, nx_node *n) {
   if (n->nin > SMALL && (gx = nx_alloc(C, block)) == NULL)
     return nx_status(C);
   memset(gx, 0, block);
-  differentiate(p, n, gx);
+  if (!give_rows(p, n) && nx_status(C) == 0) differentiate(p, n, gx);
   if (C->anomaly && nx_status(C) == 0) check_nan(p, n, gx);
   for (int i = 0; i < n->nin && nx_status(C) == 0; i++) {
     if (gx[i] == NULL || !n->wants[i]) continue;

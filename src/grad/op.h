@@ -11,6 +11,7 @@
 #define nx_op_h
 
 #include "base/fields.h"
+#include "grad/rows.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
 #include "tensor/walk.h"
@@ -51,6 +52,9 @@ struct nx_op {
   /* gx[i], where n->wants[i], from gy; NULL means zero */
   int (*grad) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
   int (*fused) (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx);
+  /* the gradient of input 'table' as rows, where the arguments say so */
+  int (*rows) (nx_ctx *C, nx_node *n, nx_tensor *gy, nx_rows *r);
+  int table;
   const char *saves;    /* inputs and outputs that the gradient reads */
   /* the same where it depends on the arguments; NULL: 'saves' */
   const char *(*saved) (const nx_node *n);

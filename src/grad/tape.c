@@ -11,12 +11,19 @@
 #include "grad/tape.h"
 
 
+static void drop_grad (nx_trace *t) {
+  nx_unref(t->grad);
+  nx_unref(t->rows.at);
+  nx_unref(t->rows.values);
+  t->grad = t->rows.at = t->rows.values = NULL;
+}
+
 static void trace_release (nx_ctx *C, nx_link *l) {
   nx_trace *t = (nx_trace *)l;
   nx_retain_move(C, t, NULL, 0);
   nx_hooks_free(C, &t->hooks);
   nx_node_unref(C, t->node);
-  nx_unref(t->grad);
+  drop_grad(t);
   nx_free(C, t, sizeof(*t));
 }
 
@@ -56,8 +63,53 @@ int nx_require (nx_ctx *C, nx_tensor *t, int on) {
 }
 
 
+static void hold_grad (nx_trace *t, nx_tensor *g) {
+  if (g) {
+    nx_keep(g);
+    g->flags |= NX_HELD;
+  }
+  drop_grad(t);
+  t->grad = g;
+}
+
 nx_tensor *nx_grad_of (const nx_tensor *t) {
-  return t->link ? nx_trace_of(t)->grad : NULL;
+  nx_trace *r = nx_trace_of(t);
+  if (r == NULL) return NULL;
+  if (r->rows.at) {
+    size_t mark = nx_push(t->C);
+    nx_tensor *g = nx_rows_dense(t->C, &r->rows, t);
+    if (g) hold_grad(r, g);
+    nx_pop(t->C, mark, NULL);
+  }
+  return r->grad;
+}
+
+int nx_has_grad (const nx_tensor *t) {
+  return t->link && (nx_trace_of(t)->grad || nx_trace_of(t)->rows.at);
+}
+
+const nx_rows *nx_row_grad (const nx_tensor *t) {
+  return t->link && nx_trace_of(t)->rows.at ? &nx_trace_of(t)->rows : NULL;
+}
+
+
+int nx_add_row_grad (nx_ctx *C, nx_tensor *leaf, const nx_rows *r) {
+  nx_trace *t = nx_trace_of(leaf);
+  nx_rows sum = *r;
+  if (t->grad) {
+    nx_tensor *g = nx_rows_dense(C, r, leaf);
+    if (g) g = nx_add_gradients(C, t->grad, g);
+    if (g) hold_grad(t, g);
+    return nx_status(C);
+  }
+  if (t->rows.at && nx_rows_add(C, &t->rows, r, &sum)) return nx_status(C);
+  nx_keep(sum.at);
+  nx_keep(sum.values);
+  drop_grad(t);
+  t->rows = sum;
+  sum.at->flags |= NX_HELD;
+  sum.values->flags |= NX_HELD;
+  return 0;
 }
 
 
@@ -75,12 +127,7 @@ int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g) {
   }
   if (g == t)
     return nx_fail(C, NEAP_EGRAD, "grad: a tensor cannot be its own gradient");
-  if (g) {
-    nx_keep(g);
-    g->flags |= NX_HELD;
-  }
-  nx_unref(r->grad);
-  r->grad = g;
+  hold_grad(r, g);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "grad/hook.h"
 #include "grad/op.h"
+#include "grad/rows.h"
 
 /* What a tensor knows of the tape (its 'link'). */
 typedef struct nx_trace {
@@ -17,6 +18,7 @@ typedef struct nx_trace {
   int view;                    /* made by a view: see 'version' */
   unsigned version;            /* of the storage when the view was made */
   nx_tensor *grad;
+  nx_rows rows;                /* in place of 'grad', or NULL both */
   nx_hook *hooks;              /* of a leaf */
 } nx_trace;
 
@@ -28,8 +30,15 @@ static inline nx_trace *nx_trace_of (const nx_tensor *t) {
 int nx_requires (const nx_tensor *t);
 int nx_require (nx_ctx *C, nx_tensor *t, int on);
 
-nx_tensor *nx_grad_of (const nx_tensor *t);           /* borrowed, or NULL */
+/* Borrowed; NULL where there is none, or with an error. A gradient that is
+   rows becomes whole by this. */
+nx_tensor *nx_grad_of (const nx_tensor *t);
 int nx_set_grad (nx_ctx *C, nx_tensor *t, nx_tensor *g);   /* NULL: none */
+int nx_has_grad (const nx_tensor *t);
+/* The gradient where it is rows, else NULL. */
+const nx_rows *nx_row_grad (const nx_tensor *t);
+/* The gradient of a leaf becomes larger by some rows. */
+int nx_add_row_grad (nx_ctx *C, nx_tensor *leaf, const nx_rows *r);
 
 /* The names of what the gradient of a node reads. */
 const char *nx_saves (const nx_node *n);

@@ -525,15 +525,28 @@ static int t_to (lua_State *L) {
 }
 
 
+static void push_grad (lua_State *L, nl_state *S, nx_tensor *t) {
+  int tried = 0;
+  nx_tensor *g;
+  do g = nx_grad_of(t); while (!g && nl_again(L, S, &tried));
+  nl_check(L, S);
+  nl_pushheld(L, S, g);
+}
+
 /*
-** x.name: a method, or what the tensor is.
+** x.name: a method, or what the tensor is. _grad_part: of the gradient, all
+** elements that may be other than 0.
 */
 static int property (lua_State *L, nl_state *S, nx_tensor *t,
                      const char *name) {
   if (strcmp(name, "shape") == 0) push_shape(L, t);
   else if (strcmp(name, "dtype") == 0)
     lua_pushstring(L, nx_dtype_name(t->dtype));
-  else if (strcmp(name, "grad") == 0) nl_pushheld(L, S, nx_grad_of(t));
+  else if (strcmp(name, "grad") == 0) push_grad(L, S, t);
+  else if (strcmp(name, "_grad_part") == 0) {
+    const nx_rows *r = nx_row_grad(t);
+    nl_pushheld(L, S, r ? r->values : nx_grad_of(t));
+  }
   else if (strcmp(name, "requires_grad") == 0)
     lua_pushboolean(L, nx_requires(t));
   else if (strcmp(name, "is_leaf") == 0)

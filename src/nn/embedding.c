@@ -8,7 +8,7 @@ typedef struct embedding_layer {
   nx_module m;
   int64_t num_embeddings, embedding_dim, padding_idx;
   double max_norm, norm_type;
-  int scale_grad_by_freq, mode, include_last_offset;
+  int scale_grad_by_freq, sparse, mode, include_last_offset;
   nx_tensor *weight;                   /* owned by 'm' */
 } embedding_layer;
 
@@ -30,6 +30,9 @@ static const nx_field embedding_layer_fields[] = {
   NORM,
   NX_BOOL(embedding_layer, scale_grad_by_freq, 0,
           "divide the gradient of a vector by how often a batch has it"),
+  NX_BOOL(embedding_layer, sparse, 0,
+          "the gradient holds only the vectors in x: for SGD without "
+          "momentum, Adagrad and SparseAdam; others make it whole"),
   NX_END
 };
 
@@ -96,7 +99,7 @@ static nx_tensor *embedding_layer_forward (nx_ctx *C, nx_module *m,
   embedding_layer *l = (embedding_layer *)m;
   if (limit_norms(C, l, in[0])) return NULL;
   return nx_embedding(C, in[0], l->weight, l->padding_idx,
-                      l->scale_grad_by_freq);
+                      l->scale_grad_by_freq, l->sparse);
 }
 
 const nx_layer nx_layer_embedding = {

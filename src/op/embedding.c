@@ -1,8 +1,9 @@
 /*
 ** Rows of a table by number: embedding, and bags of them added up.
 **
-** The gradient of the table is dense: zeros with the rows of gy added in
-** the order of their numbers.
+** The gradient of the table is zeros with the rows of gy added in the order
+** of their numbers; with 'sparse' only the rows that are there, so that a
+** step on a large table touches nothing else.
 */
 #include <math.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 typedef struct embedding_args {
   int64_t padding_idx;         /* NX_UNSET_INT: none */
-  int scale_grad_by_freq;
+  int scale_grad_by_freq, sparse;
   int64_t base;
 } embedding_args;
 
@@ -22,6 +23,8 @@ static const nx_field embedding_fields[] = {
            "the row whose gradient is 0; none: all have one"),
   NX_BOOL(embedding_args, scale_grad_by_freq, 0,
           "divide the gradient of a row by how often x has it"),
+  NX_BOOL(embedding_args, sparse, 0,
+          "the gradient of weight holds the rows in x only"),
   NX_BASE(embedding_args, base),
   NX_END
 };
@@ -51,10 +54,14 @@ int nx_padding (nx_ctx *C, const nx_node *n, int64_t given, int64_t rows,
 
 static int embedding_shape (nx_ctx *C, nx_node *n) {
   const nx_tensor *x = n->in[0], *w = n->in[1];
+  const embedding_args *a = n->a;
   int64_t shape[NEAP_MAXDIM], padding;
   if (nx_want_whole(C, n, 0) || nx_want_table(C, n, 1) ||
-      nx_padding(C, n, ((embedding_args *)n->a)->padding_idx, w->shape[0],
-                 &padding)) return nx_status(C);
+      nx_padding(C, n, a->padding_idx, w->shape[0], &padding))
+    return nx_status(C);
+  if (a->sparse && a->scale_grad_by_freq)
+    return nx_op_fail(C, n, NEAP_EARG, "sparse does not go with "
+                      "scale_grad_by_freq");
   if (x->ndim == NEAP_MAXDIM)
     return nx_op_fail(C, n, NEAP_ESHAPE, "x has %d dimensions already",
                       x->ndim);
@@ -103,18 +110,31 @@ static int embedding_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   return nx_status(C);
 }
 
+static int embedding_row_grad (nx_ctx *C, nx_node *n, nx_tensor *gy,
+                               nx_rows *r) {
+  const embedding_args *a = n->a;
+  int64_t rows = n->in[1]->shape[0], padding;
+  nx_tensor *at;
+  if (!a->sparse) return 0;
+  at = nx_labels(C, n, 0, rows, a->base, "embeddings");
+  if (at == NULL || nx_padding(C, n, a->padding_idx, rows, &padding))
+    return nx_status(C);
+  return nx_rows_sum(C, at, gy, padding, r);
+}
+
 const nx_op nx_op_embedding = {
   .name = "embedding",
   .doc = "The rows of weight whose numbers x holds.",
   .inputs = "x weight", .outputs = "y", .fields = embedding_fields,
   .argsize = sizeof(embedding_args), .saves = "x",
   .shape = embedding_shape, .forward = embedding_forward,
-  .grad = embedding_grad
+  .grad = embedding_grad, .rows = embedding_row_grad, .table = 1
 };
 
 OPFN nx_tensor *nx_embedding (nx_ctx *C, nx_tensor *x, nx_tensor *weight,
-                              int64_t padding_idx, int scale_grad_by_freq) {
-  embedding_args a = {padding_idx, scale_grad_by_freq, C->base};
+                              int64_t padding_idx, int scale_grad_by_freq,
+                              int sparse) {
+  embedding_args a = {padding_idx, scale_grad_by_freq, sparse, C->base};
   return nx_apply(C, &nx_op_embedding, &a, 2, (nx_tensor *[]){x, weight});
 }
 
@@ -234,7 +254,7 @@ static nx_tensor *without_row (nx_ctx *C, nx_tensor *g, int64_t row) {
 static int embedding_rows_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
                                 nx_tensor **gx) {
   const embedding_rows_args *a = n->a;
-  embedding_args plain = {NX_UNSET_INT, 0, a->e.base};
+  embedding_args plain = {NX_UNSET_INT, 0, 0, a->e.base};
   nx_tensor *in[2], *at;
   int64_t padding;
   if (!n->wants[1] || nx_padding(C, n, a->e.padding_idx, a->embeddings,

@@ -61,11 +61,17 @@ static nx_map_fn *adagrad_plan (const void *args, const nx_kernels *K,
   return K->adagrad;
 }
 
+static int adagrad_rows (const void *args) {
+  return ((const adagrad_args *)args)->weight_decay == 0 ? NX_ROWS_ONLY
+                                                         : NX_ROWS_WHOLE;
+}
+
 const nx_optim nx_optim_adagrad = {
   .name = "Adagrad",
   .doc = "Steps divided by the root of the sum of all squared gradients.",
   .fields = adagrad_fields, .argsize = sizeof(adagrad_args), .slots = "sum",
-  .check = adagrad_check, .start = adagrad_start, .plan = adagrad_plan
+  .check = adagrad_check, .start = adagrad_start, .plan = adagrad_plan,
+  .rows = adagrad_rows
 };
 
 

@@ -110,6 +110,39 @@ const nx_optim nx_optim_adamw = {
 
 
 /*
+** SparseAdam: Adam for tables of which a batch uses some rows; moments of
+** the others stay as they are, and so do the rows. 'eps' is added before
+** the moments' bias is taken out:
+**   w = w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)
+*/
+static const nx_field sparseadam_fields[] = {
+  LR(adam_args, 1e-3), MOMENTS(adam_args),
+  NX_BOOL(adam_args, maximize, 0, "climb instead of descending"), NX_END
+};
+
+static nx_map_fn *sparseadam_plan (const void *args, const nx_kernels *K,
+                                   int64_t step, double *c) {
+  nx_map_fn *f = adam_plan(args, K, step, c);
+  c[0] /= c[7];
+  c[7] = 1;
+  return f;
+}
+
+static int sparseadam_rows (const void *args) {
+  (void)args;
+  return NX_ROWS_NEEDED;
+}
+
+const nx_optim nx_optim_sparseadam = {
+  .name = "SparseAdam",
+  .doc = "Adam for the rows of a table that have a gradient.",
+  .fields = sparseadam_fields, .argsize = sizeof(adam_args),
+  .slots = "exp_avg exp_avg_sq", .check = adam_check,
+  .plan = sparseadam_plan, .rows = sparseadam_rows
+};
+
+
+/*
 ** RAdam: while too few steps were taken to know the variance of v, a step
 ** is along m alone; then Adam's times a factor that goes to 1 (Liu et al.
 ** 2020, algorithm 2).

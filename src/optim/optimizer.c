@@ -148,6 +148,8 @@ typedef struct update {
   double c[NX_MAXCONSTANTS];
   char *p[2 + NX_MAXSLOTS];    /* parameter, gradient, slots */
   nx_tensor *param, *dense;    /* written back where 'param' has strides */
+  const int64_t *at;           /* the gradient is these rows; NULL: all */
+  int64_t width;               /* of a row */
   int64_t first, len, size;    /* first: of all elements of the step */
 } update;
 
@@ -157,11 +159,26 @@ typedef struct updates {
   int64_t len;
 } updates;
 
-static void run_update (const update *u, int64_t from, int64_t n) {
+/* n elements from 'to' on, whose gradient is from 'from' on */
+static void run_part (const update *u, int64_t to, int64_t from, int64_t n) {
   void *p[2 + NX_MAXSLOTS];
   for (int i = 0; i < 2 + NX_MAXSLOTS; i++)
-    p[i] = u->p[i] ? u->p[i] + from * u->size : NULL;
+    p[i] = u->p[i] ? u->p[i] + (i == 1 ? from : to) * u->size : NULL;
   u->f((size_t)n, p, 0, u->c);
+}
+
+static void run_update (const update *u, int64_t from, int64_t n) {
+  if (u->at == NULL) {
+    run_part(u, from, from, n);
+    return;
+  }
+  while (n > 0) {                        /* row by row */
+    int64_t row = from / u->width, in = from % u->width;
+    int64_t part = u->width - in < n ? u->width - in : n;
+    run_part(u, u->at[row] * u->width + in, from, part);
+    from += part;
+    n -= part;
+  }
 }
 
 /* elements first ... last - 1 of all parameters, laid end to end */
@@ -183,6 +200,49 @@ static void run_updates (void *arg, int64_t first, int64_t last) {
 }
 
 
+/* the gradient of an update: its rows, or all of it */
+static int find_gradient (nx_ctx *C, const nx_optim *k, const void *args,
+                          update *u) {
+  int rows = k->rows ? k->rows(args) : NX_ROWS_WHOLE;
+  const nx_rows *r = nx_row_grad(u->param);
+  nx_tensor *g;
+  if (r && rows != NX_ROWS_WHOLE) {
+    u->at = (const int64_t *)(void *)r->at->data;
+    u->width = r->values->shape[1];
+    u->len = r->values->len;
+    u->p[1] = r->values->data;
+    return 0;
+  }
+  if (rows == NX_ROWS_NEEDED)
+    return nx_fail(C, NEAP_EGRAD, "%s: a gradient of %lld elements is whole, "
+                   "expected rows as of nn.Embedding{sparse = true} (reading "
+                   "its .grad makes it whole)", k->name,
+                   (long long)u->param->len);
+  g = nx_grad_of(u->param);
+  if (g) g = nx_dense(C, g);
+  if (g == NULL) return nx_status(C);
+  u->len = g->len;
+  u->p[1] = g->data;
+  return 0;
+}
+
+static int prepare_one (nx_ctx *C, const nx_optim *k, const void *args,
+                        nx_optim_state *s, update *u) {
+  nx_tensor *w = s->param;
+  memset(u, 0, sizeof(*u));
+  u->param = w;
+  if (find_gradient(C, k, args, u) || make_slots(C, k, args, s))
+    return nx_status(C);
+  u->dense = nx_dense(C, w);
+  if (u->dense == NULL) return nx_status(C);
+  u->f = k->plan(args, nx_kernels_for(C, w->dtype), s->step + 1, u->c);
+  u->p[0] = u->dense->data;
+  for (int i = 0; i < NX_MAXSLOTS; i++)
+    u->p[2 + i] = s->slot[i] ? s->slot[i]->data : NULL;
+  u->size = (int64_t)nx_dtype_size(w->dtype);
+  return 0;
+}
+
 /*
 ** Everything that may fail is done before the first element changes.
 */
@@ -192,25 +252,11 @@ static int prepare (nx_ctx *C, nx_optimizer *o, updates *all) {
     if (checked(C, o->kind, group->args)) return nx_status(C);
     for (int i = 0; i < group->n; i++) {
       nx_optim_state *s = &group->states[i];
-      nx_tensor *w = s->param, *grad = nx_grad_of(w);
       update *u = &all->v[all->n];
-      if (grad == NULL || w->len == 0) continue;
-      if (make_slots(C, o->kind, group->args, s)) return nx_status(C);
-      grad = nx_dense(C, grad);
-      u->param = w;
-      u->dense = nx_dense(C, w);
-      if (grad == NULL || u->dense == NULL) return nx_status(C);
-      memset(u->c, 0, sizeof(u->c));
-      u->f = o->kind->plan(group->args, nx_kernels_for(C, w->dtype),
-                           s->step + 1, u->c);
-      u->p[0] = u->dense->data;
-      u->p[1] = grad->data;
-      for (int k = 0; k < NX_MAXSLOTS; k++)
-        u->p[2 + k] = s->slot[k] ? s->slot[k]->data : NULL;
-      u->size = (int64_t)nx_dtype_size(w->dtype);
-      u->len = w->len;
+      if (!nx_has_grad(s->param) || s->param->len == 0) continue;
+      if (prepare_one(C, o->kind, group->args, s, u)) return nx_status(C);
       u->first = all->len;
-      all->len += w->len;
+      all->len += u->len;
       all->n++;
     }
   }
@@ -233,7 +279,7 @@ int nx_optimizer_step (nx_ctx *C, nx_optimizer *o) {
     }
     for (int g = 0; g < o->ngroups; g++)
       for (int i = 0; i < o->groups[g].n; i++)
-        if (nx_grad_of(o->groups[g].states[i].param))
+        if (nx_has_grad(o->groups[g].states[i].param))
           o->groups[g].states[i].step++;
   }
   nx_free(C, all.v, room * sizeof(*all.v));

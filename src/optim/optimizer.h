@@ -30,7 +30,12 @@ typedef struct nx_optim {
   /* the kernel and its constants for a parameter's step number 'step' */
   nx_map_fn *(*plan) (const void *args, const nx_kernels *K, int64_t step,
                       double *c);
+  /* NX_ROWS_ONLY where nothing but these rows would change; NULL: never */
+  int (*rows) (const void *args);
 } nx_optim;
+
+/* What a step makes of a gradient that is rows of a table. */
+enum { NX_ROWS_WHOLE, NX_ROWS_ONLY, NX_ROWS_NEEDED };
 
 extern const nx_optim *const nx_optims[];
 

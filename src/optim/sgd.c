@@ -71,9 +71,15 @@ static nx_map_fn *sgd_plan (const void *args, const nx_kernels *K,
   return K->sgd;
 }
 
+static int sgd_rows (const void *args) {
+  const sgd_args *a = args;
+  return a->momentum == 0 && a->weight_decay == 0 ? NX_ROWS_ONLY
+                                                  : NX_ROWS_WHOLE;
+}
+
 const nx_optim nx_optim_sgd = {
   .name = "SGD", .doc = "Gradient descent with momentum.",
   .fields = sgd_fields, .argsize = sizeof(sgd_args),
   .slots = "momentum_buffer", .check = sgd_check, .uses = sgd_uses,
-  .plan = sgd_plan
+  .plan = sgd_plan, .rows = sgd_rows
 };
