@@ -225,7 +225,7 @@ static int check_inputs (nx_ctx *C, const nx_node *n) {
 }
 
 
-static int recorded (const nx_ctx *C, const nx_node *n) {
+int nx_recorded (const nx_ctx *C, const nx_node *n) {
   if (!C->recording || (n->op->flags & NX_NOGRAD)) return 0;
   for (int i = 0; i < n->nin; i++)
     if (n->in[i] && n->in[i]->link && nx_requires(n->in[i])) return 1;
@@ -338,7 +338,7 @@ static int run (nx_ctx *C, nx_node *n) {
   if (check_inputs(C, n)) return nx_status(C);
   if (n->op->compose) return compose(C, n);
   if (n->op->shape(C, n)) return nx_status(C);
-  record = recorded(C, n);
+  record = nx_recorded(C, n);
   if (n->into && check_into(C, n, record)) return nx_status(C);
   if (n->op->flags & NX_RANDOM) draw(C, n);
   if (n->inplace && nx_check_inplace(C, n)) return nx_status(C);

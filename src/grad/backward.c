@@ -43,6 +43,16 @@ static int see (pass *p, nx_node *n) {
 }
 
 
+/* true where the walk ends: the node made one of 'x' */
+static int is_end (const pass *p, const nx_node *n) {
+  if (!(p->flags & NX_TO_INPUTS)) return 0;
+  for (int i = 0; i < p->nx; i++) {
+    const nx_trace *t = nx_trace_of(p->x[i]);
+    if (t && t->node == n) return 1;
+  }
+  return 0;
+}
+
 static int find_nodes (pass *p) {
   while (p->ready.n > 0) {
     nx_node *n = p->ready.v[--p->ready.n];
@@ -52,7 +62,7 @@ static int find_nodes (pass *p) {
                      "there to use it twice", nx_title(n));
     for (int i = 0; i < n->nin; i++) {
       nx_node *from = n->edge[i].node;
-      if (from == NULL) continue;
+      if (from == NULL || is_end(p, from)) continue;
       if (see(p, from)) return nx_status(p->C);
       from->waits++;
     }
@@ -172,7 +182,18 @@ static int finish_leaves (pass *p) {
 }
 
 
+/* the gradient of result 'out' of a node, for those of 'x' that it is */
+static int give_asked (pass *p, const nx_node *n, int out, nx_tensor *g) {
+  for (int i = 0; i < p->nx; i++) {
+    const nx_trace *t = nx_trace_of(p->x[i]);
+    if (t && t->node == n && t->out == out && gather(p, &p->gx[i], g, 0))
+      break;
+  }
+  return nx_status(p->C);
+}
+
 static int give_node (pass *p, nx_node *to, int out, nx_tensor *g) {
+  if (is_end(p, to)) return give_asked(p, to, out, g);
   return gather(p, &to->gy[out], g, 0);
 }
 
@@ -194,11 +215,20 @@ static int check_saved (nx_ctx *C, const nx_node *n) {
 }
 
 
+/* true if a result is marked "~" */
+static int is_inner (const char *names, int i) {
+  for (; i > 0; i--) names += strcspn(names, " ") + 1;
+  return names[strcspn(names, " ") - 1] == '~';
+}
+
 /*
-** Gradients of results that nobody used are zeros.
+** Gradients of results that nobody used are zeros. Those that only the
+** gradient needs ("~") have none.
 */
 static int complete (nx_ctx *C, nx_node *n) {
+  const char *inner = n->nout > 1 ? strchr(n->op->outputs, '~') : NULL;
   for (int i = 0; i < n->nout; i++) {
+    if (inner && is_inner(n->op->outputs, i)) break;
     nx_tensor *y = n->out[i];
     if (n->gy[i] != NULL || y == NULL || !nx_is_float(y->dtype)) continue;
     n->gy[i] = nx_keep(nx_zeros(C, y->dtype, y->ndim, y->shape));
@@ -364,12 +394,9 @@ static int run_node (pass *p, nx_node *n) {
 ** between may be wanted.
 */
 static int give_inner (pass *p, nx_node *n) {
-  for (int i = 0; i < p->nx; i++) {
-    nx_trace *t = nx_trace_of(p->x[i]);
-    if (t && t->node == n && n->gy[t->out] &&
-        gather(p, &p->gx[i], n->gy[t->out], 0)) return nx_status(p->C);
-  }
-  return 0;
+  for (int i = 0; i < n->nout; i++)
+    if (n->gy[i] && give_asked(p, n, i, n->gy[i])) break;
+  return nx_status(p->C);
 }
 
 
@@ -387,7 +414,7 @@ static int run_ready (pass *p) {
     if (nx_status(C)) break;
     for (int i = n->nin - 1; i >= 0; i--) {
       nx_node *from = n->edge[i].node;
-      if (from != NULL && --from->waits == 0 &&
+      if (from != NULL && !is_end(p, from) && --from->waits == 0 &&
           nx_nodes_add(C, &p->ready, from)) break;
     }
     if (!(p->flags & NX_RETAIN_GRAPH)) nx_node_forget(C, n);
@@ -476,7 +503,7 @@ int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
   C->recording = (flags & NX_CREATE_GRAPH) != 0;
   for (int i = 0; i < nroots && nx_status(C) == 0; i++) {
     nx_trace *t = nx_trace_of(roots[i]);
-    if (t && t->node) see(&p, t->node);
+    if (t && t->node && !is_end(&p, t->node)) see(&p, t->node);
   }
   if (nx_status(C) == 0) find_nodes(&p);
   for (int i = 0; i < nroots && nx_status(C) == 0; i++)
@@ -488,4 +515,33 @@ int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
   C->recording = recording;
   nx_pop(C, mark, NULL);
   return nx_status(C);
+}
+
+
+int nx_apart (nx_ctx *C, const nx_node *n, nx_tensor **in) {
+  const nx_op *clone = nx_op_named("clone");
+  for (int i = 0; i < n->nin; i++)
+    in[i] = n->in[i] && n->wants[i] ? nx_apply(C, clone, NULL, 1, &n->in[i])
+          : n->in[i];
+  return nx_status(C);
+}
+
+#define MOST 16
+
+int nx_grad_through (nx_ctx *C, const nx_node *n, nx_tensor *const *in,
+                     int nout, nx_tensor *const *out, nx_tensor *const *gy,
+                     nx_tensor **gx) {
+  nx_tensor *x[MOST], *g[MOST] = {0}, *root[MOST], *seeds[MOST];
+  int nx = 0, roots = 0, flags = NX_CREATE_GRAPH | NX_TO_INPUTS;
+  for (int i = 0; i < n->nin; i++) if (n->wants[i]) x[nx++] = in[i];
+  for (int i = 0; i < nout; i++) {
+    if (gy[i] == NULL || !nx_requires(out[i])) continue;
+    root[roots] = out[i];
+    seeds[roots++] = gy[i];
+  }
+  if (roots > 0) nx_backward(C, roots, root, seeds, nx, x, g, flags);
+  for (int i = 0; i < nx; i++) nx_give(C, g[i]);
+  if (nx_status(C)) return nx_status(C);
+  for (int i = n->nin - 1; i >= 0; i--) if (n->wants[i]) gx[i] = g[--nx];
+  return 0;
 }

@@ -136,6 +136,9 @@ nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
                    const int64_t *shape);
 nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t);
 
+/* True if this application goes on the tape. */
+int nx_recorded (const nx_ctx *C, const nx_node *n);
+
 /* out = f(in ...), element by element; fails where there is no 'f' for the
    type of the inputs. */
 int nx_map_node (nx_ctx *C, nx_node *n, nx_map_fn *f, const double *c);

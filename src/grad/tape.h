@@ -90,7 +90,10 @@ nx_tensor *nx_detach (nx_ctx *C, nx_tensor *t);
 /* a + b, for gradients. */
 nx_tensor *nx_add_gradients (nx_ctx *C, nx_tensor *a, nx_tensor *b);
 
-enum { NX_RETAIN_GRAPH = 1, NX_CREATE_GRAPH = 2 };
+enum {
+  NX_RETAIN_GRAPH = 1, NX_CREATE_GRAPH = 2,
+  NX_TO_INPUTS = 4             /* the walk ends at 'x' */
+};
 
 /*
 ** Gradients of the roots' sum (each weighted by its 'seed'; NULL: 1, for a
@@ -100,5 +103,16 @@ enum { NX_RETAIN_GRAPH = 1, NX_CREATE_GRAPH = 2 };
 int nx_backward (nx_ctx *C, int nroots, nx_tensor *const *roots,
                  nx_tensor *const *seeds, int n, nx_tensor *const *x,
                  nx_tensor **gx, int flags);
+
+/*
+** For a 'grad' that computes its operation again in other operations:
+** nx_apart gives the inputs as results of nodes of their own ('in' of the
+** node's length), nx_grad_through the gradients of these for results that
+** were made of them. Derivatives of higher order come with it.
+*/
+int nx_apart (nx_ctx *C, const nx_node *n, nx_tensor **in);
+int nx_grad_through (nx_ctx *C, const nx_node *n, nx_tensor *const *in,
+                     int nout, nx_tensor *const *out, nx_tensor *const *gy,
+                     nx_tensor **gx);
 
 #endif

@@ -50,6 +50,25 @@ typedef void nx_product_fn (size_t m, size_t n, size_t k,
                             const void *b, ptrdiff_t rsb, ptrdiff_t csb,
                             void *c, ptrdiff_t ldc, int add);
 
+/*
+** The same with B packed before by nx_pack_fn, for products that use it
+** again and again. Packed, B takes k times n elements, n rounded up to a
+** multiple of 'cols' of the tiles. Rows of A are 'lda' apart.
+*/
+typedef void nx_pack_fn (size_t n, size_t k, const void *b, ptrdiff_t rsb,
+                         ptrdiff_t csb, void *packed);
+typedef void nx_packed_fn (size_t m, size_t n, size_t k, const void *a,
+                           ptrdiff_t lda, const void *packed, void *c,
+                           ptrdiff_t ldc, int add);
+
+/* Cells of recurrent layers: see cells.h. */
+enum {
+  NX_CELL_G, NX_CELL_H0, NX_CELL_H, NX_CELL_C0, NX_CELL_C,
+  NX_CELL_DH, NX_CELL_DC, NX_CELL_GY, NX_CELL_DG, NX_CELL_PARTS
+};
+typedef void nx_cell_fn (size_t rows, size_t n, void *const *p,
+                         const ptrdiff_t *step);
+
 /* Each row of C: activation(row + bias); 'bias' may be NULL. */
 typedef void nx_finish_fn (size_t m, size_t n, void *c, ptrdiff_t ldc,
                            const void *bias, int activation);
@@ -155,7 +174,10 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(gradient_sums, gradient_sums) \
   X(fill, uniform) X(fill, normal) \
   X(drop, drop) \
-  X(product, product) \
+  X(product, product) X(pack, pack) X(packed, packed) \
+  X(cell, rnn_tanh) X(cell, rnn_relu) X(cell, lstm) X(cell, gru) \
+  X(cell, rnn_tanh_back) X(cell, rnn_relu_back) X(cell, lstm_back) \
+  X(cell, gru_back) \
   X(finish, finish) \
   X(lay, lay) X(deal, deal) \
   X(collect, collect) X(spread, spread) X(patch, patch) \

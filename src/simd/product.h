@@ -119,8 +119,8 @@ static void FN(panel) (size_t m, size_t nr, size_t k, const T *a,
 ** k rows of at most NR columns of B, one after the other, zeros behind.
 ** The loops follow the direction in which B is contiguous.
 */
-static void FN(pack) (size_t k, size_t nr, const T *b, ptrdiff_t rsb,
-                      ptrdiff_t csb, T *out) {
+static void FN(pack_panel) (size_t k, size_t nr, const T *b, ptrdiff_t rsb,
+                            ptrdiff_t csb, T *out) {
   if (rsb == 1)
     for (size_t j = 0; j < nr; j++) {
       const T *bj = b + (ptrdiff_t)j * csb;
@@ -153,11 +153,31 @@ static void FN(product) (size_t m, size_t n, size_t k, const void *pa,
     for (size_t j = 0; j < n; j += NR) {
       size_t nr = n - j < NR ? n - j : NR;
       const T *bj = b + (ptrdiff_t)p * rsb + (ptrdiff_t)j * csb;
-      if (packs) FN(pack)(kc, nr, bj, rsb, csb, work);
+      if (packs) FN(pack_panel)(kc, nr, bj, rsb, csb, work);
       FN(panel)(m, nr, kc, ap, rsa, csa, packs ? work : bj,
                 packs ? (ptrdiff_t)NR : rsb, c + j, ldc, add || p > 0);
     }
   }
+}
+
+
+static void FN(pack) (size_t n, size_t k, const void *b, ptrdiff_t rsb,
+                      ptrdiff_t csb, void *packed) {
+  T *out = packed;
+  for (size_t j = 0; j < n; j += NR, out += k * NR)
+    FN(pack_panel)(k, n - j < NR ? n - j : NR,
+                   (const T *)b + (ptrdiff_t)j * csb, rsb, csb, out);
+}
+
+static void FN(packed) (size_t m, size_t n, size_t k, const void *pa,
+                        ptrdiff_t lda, const void *packed, void *pc,
+                        ptrdiff_t ldc, int add) {
+  const T *a = pa, *b = packed;
+  T *c = pc;
+  for (size_t j = 0; j < n; j += NR, b += k * NR)
+    for (size_t p = 0; p < k; p += KC)
+      FN(panel)(m, n - j < NR ? n - j : NR, k - p < KC ? k - p : KC, a + p,
+                lda, 1, b + p * NR, NR, c + j, ldc, add || p > 0);
 }
 
 

@@ -76,7 +76,7 @@ static int layout (const nx_matrix *m, CBLAS_TRANSPOSE *t, int *ld) {
 
 
 int nx_blas_product (int dtype, const nx_matrix *a, const nx_matrix *b,
-                     const nx_matrix *c) {
+                     const nx_matrix *c, int add) {
   CBLAS_TRANSPOSE ta, tb, tc;
   int lda, ldb, ldc, m, n, k;
   if (c->rows > INT_MAX || c->cols > INT_MAX || a->cols > INT_MAX) return 0;
@@ -87,10 +87,10 @@ int nx_blas_product (int dtype, const nx_matrix *a, const nx_matrix *b,
   k = (int)a->cols;
   if (dtype == NEAP_F64)
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, (const void *)a->data,
-                lda, (const void *)b->data, ldb, 0, (void *)c->data, ldc);
+                lda, (const void *)b->data, ldb, add, (void *)c->data, ldc);
   else
     cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, (const void *)a->data,
-                lda, (const void *)b->data, ldb, 0, (void *)c->data, ldc);
+                lda, (const void *)b->data, ldb, add, (void *)c->data, ldc);
   return 1;
 }
 
@@ -101,8 +101,8 @@ void nx_blas_begin (void) {}
 void nx_blas_end (void) {}
 
 int nx_blas_product (int dtype, const nx_matrix *a, const nx_matrix *b,
-                     const nx_matrix *c) {
-  (void)dtype; (void)a; (void)b; (void)c;
+                     const nx_matrix *c, int add) {
+  (void)dtype; (void)a; (void)b; (void)c; (void)add;
   return 0;
 }
 

@@ -28,7 +28,7 @@ grids[] = {{1.6e7, 64, 2e6}, {6.4e7, 128, 4e6}, {INFINITY, 256, 4e6}};
 typedef struct task {
   nx_ctx *C;
   const nx_kernels *K;
-  int dtype, activation, own;
+  int dtype, activation, own, add;
   const char *bias;
   nx_matrix a, b, c;
   int64_t down, across;        /* pieces */
@@ -78,9 +78,9 @@ static int wants_own (const nx_ctx *C, int dtype, double work) {
 
 
 static void multiply (const task *t, nx_matrix a, nx_matrix b, nx_matrix c) {
-  if (!t->own && nx_blas_product(t->dtype, &a, &b, &c)) return;
+  if (!t->own && nx_blas_product(t->dtype, &a, &b, &c, t->add)) return;
   t->K->product((size_t)c.rows, (size_t)c.cols, (size_t)a.cols,
-                a.data, a.rs, a.cs, b.data, b.rs, b.cs, c.data, c.rs, 0);
+                a.data, a.rs, a.cs, b.data, b.rs, b.cs, c.data, c.rs, t->add);
 }
 
 
@@ -126,8 +126,8 @@ static void cut (task *t) {
 }
 
 
-void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
-                 nx_matrix c, const void *bias, int activation) {
+static void run (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b, nx_matrix c,
+                 const void *bias, int activation, int add) {
   task t;
   double work = (double)c.rows * (double)c.cols * (double)a.cols;
   if (c.rows == 0 || c.cols == 0) return;
@@ -135,6 +135,7 @@ void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
   t.K = nx_kernels_for(C, dtype);
   t.dtype = dtype;
   t.activation = activation;
+  t.add = add;
   t.bias = bias;
   t.a = a;
   t.b = b;
@@ -144,6 +145,17 @@ void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
   if (!t.own) nx_blas_begin();
   nx_parallel(C->rt->pool, t.down * t.across, product_piece, &t);
   if (!t.own) nx_blas_end();
+}
+
+
+void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
+                 nx_matrix c, const void *bias, int activation) {
+  run(C, dtype, a, b, c, bias, activation, 0);
+}
+
+void nx_product_add (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
+                     nx_matrix c) {
+  run(C, dtype, a, b, c, NULL, NX_NONE, 1);
 }
 
 
@@ -185,6 +197,7 @@ void nx_products (nx_ctx *C, int dtype, int64_t n, nx_nth_fn *nth,
   s.t.C = C;
   s.t.K = nx_kernels_for(C, dtype);
   s.t.dtype = dtype;
+  s.t.add = 0;
   s.t.own = wants_own(C, dtype, work);
   s.nth = nth;
   s.arg = arg;

@@ -22,6 +22,10 @@ nx_matrix nx_transposed (nx_matrix m);
 void nx_product (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
                  nx_matrix c, const void *bias, int activation);
 
+/* c += a b; c has contiguous rows */
+void nx_product_add (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b,
+                     nx_matrix c);
+
 /*
 ** c[i] = a[i] b[i] for n products whose matrices lie the given number of
 ** elements after each other, as 'at' tells.

@@ -141,6 +141,11 @@ static nx_tensor *bare (nx_ctx *C, int dtype, int ndim,
 }
 
 
+int nx_give (nx_ctx *C, nx_tensor *t) {
+  if (t && scope_add(C, t)) nx_unref(t);
+  return nx_status(C);
+}
+
 nx_tensor *nx_header (nx_ctx *C, int dtype, int ndim,
                       const int64_t *shape) {
   nx_tensor *t = bare(C, dtype, ndim, shape);

@@ -55,6 +55,8 @@ const char *nx_shape_text (int ndim, const int64_t *shape, char *out);
 size_t nx_push (nx_ctx *C);
 nx_tensor *nx_pop (nx_ctx *C, size_t mark, nx_tensor *result);
 nx_tensor *nx_keep (nx_tensor *t);
+/* The other way: a reference of one's own goes to the current scope. */
+int nx_give (nx_ctx *C, nx_tensor *t);
 void nx_unref (nx_tensor *t);
 
 /*
