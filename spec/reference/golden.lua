@@ -270,6 +270,26 @@ local function call_all(f, args)
   return table.pack(f(table.unpack(args, 1, args.n or #args)))
 end
 
+-- A recurrent layer's state is one result, {h, c}; PyTorch's are two.
+local function flattened(results)
+  local flat = {}
+  for _, r in ipairs(results) do
+    if neap.is_tensor(r) or type(r) ~= "table" then flat[#flat + 1] = r
+    else table.move(r, 1, #r, #flat + 1, flat) end
+  end
+  return flat
+end
+
+-- The arguments of a call of a layer, with the lengths of a padded batch.
+local function call_arguments(step, env)
+  local args = resolve(step.call or {}, env)
+  if step.packed then
+    args[3] = {lengths = resolve(step.packed.lengths, env)}
+    args.n = 3
+  end
+  return args
+end
+
 -- Sum over the probed outputs of output * probe.
 local function probed_loss(case, outputs)
   local loss
@@ -366,7 +386,7 @@ local function run_module(case)
   local results = {}
   for i, step in ipairs(spec.steps or {spec}) do
     module:train(step.train)
-    local found = call_all(module, resolve(step.call or {}, env))
+    local found = flattened(call_all(module, call_arguments(step, env)))
     if spec.steps then results[i] = found[1] else results = found end
   end
   local outputs = name_outputs(spec, results)

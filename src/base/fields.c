@@ -185,8 +185,11 @@ static int set_list (nx_ctx *C, const char *who, const nx_field *f,
 
 static int set_enum (nx_ctx *C, const char *who, const nx_field *f,
                      int *out, const nx_value *v) {
-  int at = v->tag == NX_IS_TEXT ? word_position(f->names, v->text) : -1;
-  if (v->tag != NX_IS_TEXT) return expected(C, who, f, "a string", v);
+  const char *word = v->tag == NX_IS_TEXT ? v->text
+                   : v->tag != NX_IS_BOOL ? NULL : v->i ? "true" : "false";
+  int at = word ? word_position(f->names, word) : -1;
+  if (v->tag != NX_IS_TEXT && at < 0)
+    return expected(C, who, f, "a string", v);
   if (at < 0)
     return nx_fail(C, NEAP_EARG, "%s: %s must be one of %s, not '%s'", who,
                    f->name, f->names, v->text);

@@ -297,7 +297,8 @@ static int apply_op (nx_ctx *C, nx_module *m, int n, nx_tensor *const *in,
 
 
 int nx_layer_results (const nx_layer *l) {
-  const char *names = l->op ? l->op->outputs : "y";
+  const char *names = l->op ? l->op->outputs
+                    : l->outputs ? l->outputs : "y";
   int n = 0;
   for (; *names; names += *names == ' ') {
     names += strcspn(names, " ");
@@ -330,7 +331,7 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
   int optional, list, n = nx_names_count(inputs, &optional, &list);
   int results = 1;
   if (nx_status(C)) return -1;
-  if (l->forward == NULL && l->op == NULL) {
+  if (l->forward == NULL && l->results == NULL && l->op == NULL) {
     nx_fail(C, NEAP_EUNSUP, "%s: this layer has no forward in C",
             m->class_name);
     return -1;
@@ -343,6 +344,7 @@ int nx_module_call_all (nx_ctx *C, nx_module *m, int nin,
   for (int i = 0; i < nin; i++) all[i] = in[i];
   if (nx_reparam_fill(C, m)) results = -1;
   else if (l->op) results = apply_op(C, m, n, all, out);
+  else if (l->results) results = l->results(C, m, all, out);
   else out[0] = l->forward(C, m, all);
   nx_reparam_empty(m);
   if (results < 0) out[0] = NULL;

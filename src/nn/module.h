@@ -16,12 +16,16 @@ typedef struct nx_reparam nx_reparam;    /* nn/reparametrize.h */
 typedef struct nx_layer {
   const char *name, *doc;
   const char *inputs;          /* of a call, as an operation's */
+  const char *outputs;         /* likewise; NULL: "y" */
   const nx_field *fields;
   size_t size;
   /* makes parameters and buffers from the options */
   int (*init) (nx_ctx *C, nx_module *m);
   /* 'in' has as many entries as 'inputs' has names, NULL where left out */
   nx_tensor *(*forward) (nx_ctx *C, nx_module *m, nx_tensor *const *in);
+  /* the same for layers with several results: how many, or -1 */
+  int (*results) (nx_ctx *C, nx_module *m, nx_tensor *const *in,
+                  nx_tensor **out);
   /* forward followed by an activation, where that is one operation */
   nx_tensor *(*forward_act) (nx_ctx *C, nx_module *m, nx_tensor *const *in,
                              int activation);

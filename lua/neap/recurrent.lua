@@ -1,0 +1,76 @@
+--- Recurrent layers: what their calls look like in Lua.
+--
+--     local y, state = lstm(x, state, {lengths = lengths})
+--
+-- x is (steps, batch, features), or (batch, steps, features) with
+-- batch_first, or (steps, features). The state is {h, c} for LSTM and h for
+-- RNN and GRU, each (layers * directions, batch, units); nil stands for
+-- zeros. With `skip` it is {h, past}, or {h, c, past}. lengths are the
+-- numbers of steps of the sequences of a padded batch: steps after them are
+-- not computed, y is 0 there, and the state is that after the last step.
+
+local neap = require "neap"
+local fail = neap._fail
+local options = require "neap.options"
+local nn = neap.nn
+
+local function lengths_of(who, given)
+  local o = options.read(who, given, {{"lengths", "table|tensor"}})
+  if o.lengths == nil or neap.is_tensor(o.lengths) then return o.lengths end
+  return neap.tensor(o.lengths, {dtype = "int64"})
+end
+
+-- The parts of a state, which the layer calls `names`; a layer with skip
+-- has one more.
+local function parts_of(who, state, names)
+  local whole = #names == 1 and "h" or "{h, c}"
+  if neap.is_tensor(state) and #names == 1 then return state end
+  if neap.is_tensor(state) or type(state) ~= "table" then
+    fail("%s: the state is a %s, expected %s", who,
+         neap.is_tensor(state) and "tensor" or type(state), whole)
+  end
+  for i = 1, #names do
+    if not neap.is_tensor(state[i]) then
+      fail("%s: part %d of the state, %s, is a %s, expected a tensor", who,
+           i, names[i], type(state[i]))
+    end
+  end
+  if #state > #names + 1 then
+    fail("%s: the state has %d parts, expected %s", who, #state, whole)
+  end
+  return table.unpack(state, 1, #names + 1)
+end
+
+-- What a layer gives: y and its state, in a table where that has parts.
+local function results(y, h, ...)
+  if select("#", ...) == 0 then return y, h end
+  return y, {h, ...}
+end
+
+local function define(class, names)
+  local in_c, who = class.forward, class._name
+  function class:forward(x, state, given)
+    local lengths = given ~= nil and lengths_of(who, given) or nil
+    if state == nil and lengths == nil then return results(in_c(self, x)) end
+    if #names == 1 then
+      local h, past
+      if state ~= nil then h, past = parts_of(who, state, names) end
+      return results(in_c(self, x, h, past, lengths))
+    end
+    local h, c, past
+    if state ~= nil then h, c, past = parts_of(who, state, names) end
+    return results(in_c(self, x, h, c, past, lengths))
+  end
+end
+
+define(nn.LSTM, {"h", "c"})
+define(nn.GRU, {"h"})
+define(nn.RNN, {"h"})
+
+-- h, c = cell(x, {h, c})
+local step = nn.LSTMCell.forward
+function nn.LSTMCell:forward(x, state)
+  if state == nil then return step(self, x) end
+  local h, c = parts_of("LSTMCell", state, {"h", "c"})
+  return step(self, x, h, c)
+end
