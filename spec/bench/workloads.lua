@@ -2,25 +2,29 @@
 
 local neap = require "neap"
 local nn, optim, data = neap.nn, neap.optim, neap.data
+local F = neap.nn.functional
 local workloads = {}
 
--- A training step over batches, and the loss after 300 of them.
-local function trainer(net, batches, opt, loss_of)
-  local at = 0
+-- A training step over batches, and the loss after `count` (300) of them.
+local function trainer(net, batches, opt, loss_of, clip, count)
+  local at, parameters = 0, net:parameters()
+  count = count or 300
   local function step()
     at = at % #batches + 1
     opt:zero_grad()
     local loss = loss_of(net(batches[at][1]), batches[at][2])
     loss:backward()
+    if clip then nn.utils.clip_grad_norm_(parameters, clip) end
     opt:step()
     return loss
   end
   local last = 0
-  for i = 1, 300 do
+  for i = 1, count do
     local loss = step():item()
-    if i > 280 then last = last + loss / 20 end
+    if i > count - 20 then last = last + loss / 20 end
   end
-  return {{call = step, note = ("loss %.4f after 300"):format(last)}}
+  return {{call = step,
+           note = ("loss %.4f after %d"):format(last, count)}}
 end
 
 -- Shuffled Fashion-MNIST, in `count` batches of samples of a shape.
@@ -103,6 +107,97 @@ function workloads.resnet_small()
   return trainer(net, batches, optim.SGD(net:parameters(),
                  {lr = 0.1, momentum = 0.9, weight_decay = 1e-4}),
                  nn.CrossEntropyLoss())
+end
+
+-- Printable ASCII and newlines of a text that Debian has: 96 symbols.
+local function text()
+  local file = assert(io.open "/usr/share/common-licenses/GPL-3")
+  local ids = {}
+  for c in file:read("a"):gmatch "[\n -~]" do
+    ids[#ids + 1] = c == "\n" and 1 or c:byte() - 30
+  end
+  file:close()
+  return neap.tensor(ids, {dtype = "int64"})
+end
+
+-- Batches of pieces of the text, and of the same one further on; `dim` is
+-- the dimension of the batch.
+local function pieces(count, steps, batch, dim)
+  local ids, batches = text(), {}
+  for k = 1, count do
+    local x, y = {}, {}
+    for i = 1, batch do
+      local at = neap.randint(1, #ids - steps - 1, {1})[1]
+      x[i] = ids[{{at, at + steps - 1}}]
+      y[i] = ids[{{at + 1, at + steps}}]
+    end
+    batches[k] = {neap.stack(x, dim), neap.stack(y, dim)}
+  end
+  return batches
+end
+
+local function char_loss(z, y)
+  return F.cross_entropy(z:reshape(-1, z.shape[3]), y:reshape(-1))
+end
+
+local CharLSTM = nn.Module:extend "BenchCharLSTM"
+
+function CharLSTM:init()
+  self.emb = nn.Embedding(96, 128)
+  self.rnn = nn.LSTM(128, 256, {num_layers = 2})
+  self.head = nn.Linear(256, 96)
+end
+
+function CharLSTM:forward(x)
+  return self.head((self.rnn(self.emb(x))))
+end
+
+function workloads.lstm_char()
+  neap.manual_seed(1)
+  local net = CharLSTM()
+  return trainer(net, pieces(32, 64, 32, 2),
+                 optim.Adam(net:parameters(), {lr = 2e-3}), char_loss, 1, 60)
+end
+
+local LastOut = nn.Module:extend "BenchLastOut"
+
+function LastOut:init(kind)
+  self.rnn = kind(32, 32)
+  self.head = nn.Linear(32, 8)
+end
+
+function LastOut:forward(x)
+  local h = self.rnn(x)
+  return self.head(h[-1])
+end
+
+local function rnn_small(kind)
+  neap.manual_seed(1)
+  local batches = {}
+  for i = 1, 16 do
+    batches[i] = {neap.randn(32, 16, 32), neap.randint(1, 8, {16})}
+  end
+  local net = LastOut(kind)
+  return trainer(net, batches, optim.Adam(net:parameters(), {lr = 1e-3}),
+                 nn.CrossEntropyLoss())
+end
+
+function workloads.lstm_small() return rnn_small(nn.LSTM) end
+function workloads.gru_small() return rnn_small(nn.GRU) end
+
+function workloads.infer_lstm()
+  local cell, layer = nn.LSTMCell(64, 64), nn.LSTM(64, 64)
+  local x, z = neap.randn(1, 64), neap.zeros(1, 64)
+  local x3, z3 = x:unsqueeze(1), z:unsqueeze(1)
+  return {
+    {label = "LSTMCell", call = function()
+      local _ <close> = neap.no_grad()
+      return cell(x, {z, z})
+    end},
+    {label = "LSTM layer", call = function()
+      local _ <close> = neap.no_grad()
+      return layer(x3, {z3, z3})
+    end}}
 end
 
 function workloads.mlp_tiny()

@@ -115,12 +115,57 @@ static void FN(panel) (size_t m, size_t nr, size_t k, const T *a,
 }
 
 
+#if W > 1
+/*
+** W rows of W numbers become columns. Laid end to end, they are turned by
+** log2(W) times taking the even elements of all before the odd ones.
+*/
+ALWAYS void FN(turn_square) (V *v) {
+  UNROLL
+  for (int s = 1; s < W; s *= 2) {
+    V half[W];
+    UNROLL
+    for (int i = 0; i < W / 2; i++) {
+      half[i] = veven(v[2 * i], v[2 * i + 1]);
+      half[W / 2 + i] = vodd(v[2 * i], v[2 * i + 1]);
+    }
+    UNROLL
+    for (int i = 0; i < W; i++) v[i] = half[i];
+  }
+}
+
+/* W columns (zeros from 'cols' on) whose k numbers lie together */
+static void FN(pack_columns) (size_t k, size_t cols, const T *b,
+                              ptrdiff_t csb, T *out) {
+  for (size_t p = 0; p < k; p += W) {
+    size_t n = k - p < W ? k - p : W;
+    V v[W];
+    UNROLL
+    for (int i = 0; i < W; i++)
+      v[i] = (size_t)i < cols ? vload_n(b + i * csb + (ptrdiff_t)p, n)
+                              : vset(0);
+    FN(turn_square)(v);
+    UNROLL
+    for (int i = 0; i < W; i++)
+      if ((size_t)i < n) vstore(out + (p + (size_t)i) * NR, v[i]);
+  }
+}
+#endif
+
 /*
 ** k rows of at most NR columns of B, one after the other, zeros behind.
 ** The loops follow the direction in which B is contiguous.
 */
 static void FN(pack_panel) (size_t k, size_t nr, const T *b, ptrdiff_t rsb,
                             ptrdiff_t csb, T *out) {
+#if W > 1
+  if (rsb == 1) {
+    for (size_t j = 0; j < NR; j += W)
+      FN(pack_columns)(k, j < nr ? nr - j : 0, b + (ptrdiff_t)j * csb, csb,
+                       out + j);
+    return;
+  }
+#endif
   if (rsb == 1)
     for (size_t j = 0; j < nr; j++) {
       const T *bj = b + (ptrdiff_t)j * csb;
