@@ -211,7 +211,6 @@ require "neap.linalg"
 require "neap.module"
 require "neap.container"
 require "neap.embedding"
-require "neap.recurrent"
 require "neap.summary"
 require "neap.optimizer"
 require "neap.check"
@@ -222,11 +221,14 @@ require "neap.minimize"
 require "neap.penalty"
 neap.optim.lr_scheduler = require "neap.schedules"
 require "neap.reparametrize"
+require "neap.recurrent"
+require "neap.sequences"
 require "neap.average"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",
-                    metrics = "metrics", Trainer = "trainer"}
+                    metrics = "metrics", text = "text",
+                    Trainer = "trainer"}
 setmetatable(neap, {__index = function(self, name)
   if not submodules[name] then return nil end
   local module = require("neap." .. submodules[name])

@@ -116,6 +116,13 @@ function Module:parameters()
   return (unique(names, values, kinds, "parameter"))
 end
 
+--- How many numbers the parameters hold, each once.
+function Module:num_parameters()
+  local n = 0
+  for _, p in ipairs(self:parameters()) do n = n + p:numel() end
+  return n
+end
+
 --- Iterates over name, parameter.
 function Module:named_parameters()
   local names, values, kinds = self:_tensors()

@@ -64,7 +64,7 @@ local function next_sample(set, i)
 end
 
 -- A class of datasets: `get(self, i)` gives the i-th sample.
-local function class(get)
+function dataset.class(get)
   local methods = setmetatable({}, {__index = Dataset})
   methods.get = get
   methods.__index = function(self, key)
@@ -151,7 +151,7 @@ end
 
 --- TensorDataset: samples are the slices of dimension 1 of its tensors; a
 -- batch is gathered in one go.
-local TensorDataset = class(function(self, i)
+local TensorDataset = dataset.class(function(self, i)
   local sample = {}
   for k, t in ipairs(self.tensors) do sample[k] = t[i] end
   return sample
@@ -182,7 +182,7 @@ function dataset.TensorDataset(...)
 end
 
 --- ListDataset: the samples of a Lua list.
-local ListDataset = class(function(self, i) return self.list[i] end)
+local ListDataset = dataset.class(function(self, i) return self.list[i] end)
 
 function ListDataset:size() return #self.list end
 
@@ -223,7 +223,7 @@ end
 --- map(set, f): samples are f(x, y, ...) of those of `set`, computed when
 -- they are asked for. `batched = true` calls f with whole batches instead
 -- (a single sample is a batch of one, taken apart again).
-local Map = class(function(self, i)
+local Map = dataset.class(function(self, i)
   if not self.batched then
     local sample = as_sample(self.f(parts(self.set[i])))
     if sample == nil then
@@ -257,7 +257,7 @@ end
 
 --- subset(set, ids): the samples at the positions of a list or tensor; of
 -- a table, a table.
-local Subset = class(function(self, i)
+local Subset = dataset.class(function(self, i)
   return self.set[self.ids[i]]
 end)
 
@@ -307,7 +307,7 @@ function dataset.filter(set, f)
 end
 
 --- concat(a, b, ...): the samples of one set after those of the other.
-local Concat = class(function(self, i)
+local Concat = dataset.class(function(self, i)
   for _, set in ipairs(self.sets) do
     local n = set:size()
     if i <= n then return set[i] end
@@ -333,7 +333,7 @@ end
 -- steps that follow. Starts are `step` (1) apart. Of a series with several
 -- features, y has only those named in `target` (positions), if given.
 -- Without `horizon` steps to come (horizon = 0) the sample is x alone.
-local Windows = class(function(self, i)
+local Windows = dataset.class(function(self, i)
   local first = (i - 1) * self.step + 1
   local middle = first + self.length
   local x = self.series[{{first, middle - 1}}]

@@ -1,0 +1,93 @@
+--- nn.utils.rnn: sequences of several lengths, states.
+
+local neap = require "neap"
+local fail = neap._fail
+local options = require "neap.options"
+local utils = neap.nn.utils
+local rnn = {}
+utils.rnn = rnn
+
+--- pad_sequence(list, {batch_first, padding_value}): tensors (steps, ...)
+-- of several lengths as one (longest, batch, ...), or (batch, longest,
+-- ...), filled up with padding_value (0).
+-- @return the batch, and the lengths as an int64 tensor
+function rnn.pad_sequence(list, given)
+  local o = options.read("pad_sequence", given, {
+    {"batch_first", "boolean", default = false},
+    {"padding_value", "number", default = 0}})
+  if type(list) ~= "table" or neap.is_tensor(list) or #list == 0 then
+    fail("pad_sequence: expected a list of tensors")
+  end
+  local lengths, longest = {}, 0
+  for i, t in ipairs(list) do
+    if not neap.is_tensor(t) or t.ndim == 0 then
+      fail("pad_sequence: item %d is no tensor (steps, ...)", i)
+    end
+    lengths[i] = #t
+    longest = math.max(longest, #t)
+  end
+  local padded = {}
+  for i, t in ipairs(list) do
+    local rest = t.shape
+    rest[1] = longest - #t
+    padded[i] = rest[1] == 0 and t or
+                neap.cat({t, neap.full(rest, o.padding_value,
+                                       {dtype = t.dtype})}, 1)
+  end
+  return neap.stack(padded, o.batch_first and 1 or 2),
+         neap.tensor(lengths, {dtype = "int64"})
+end
+
+local function as_lengths(who, lengths)
+  if type(lengths) == "table" and not neap.is_tensor(lengths) then
+    lengths = neap.tensor(lengths, {dtype = "int64"})
+  end
+  if not neap.is_tensor(lengths) or lengths.ndim ~= 1 then
+    fail("%s: expected lengths, one for each sequence", who)
+  end
+  return lengths
+end
+
+--- mask(lengths, {steps, batch_first}): true where a padded batch holds a
+-- sequence: (steps, batch), or (batch, steps). steps: the longest, unless
+-- told.
+function rnn.mask(lengths, given)
+  local o = options.read("mask", given, {
+    {"batch_first", "boolean", default = false},
+    {"steps", "integer", least = 0}})
+  lengths = as_lengths("mask", lengths)
+  local steps = o.steps or (#lengths > 0 and lengths:max():item() or 0)
+  local at = neap.arange(steps)
+  if o.batch_first then return at:le(lengths:unsqueeze(2)) end
+  return at:unsqueeze(2):le(lengths)
+end
+
+--- valid(x, lengths, {batch_first}): the rows (rows, ...) of a padded batch
+-- (steps, batch, ...) that are no padding, in the order of memory: for
+-- losses and metrics, of outputs and targets alike.
+function rnn.valid(x, lengths, given)
+  local o = options.read("valid", given, {
+    {"batch_first", "boolean", default = false}})
+  if not neap.is_tensor(x) or x.ndim < 2 then
+    fail("valid: expected a padded batch (steps, batch, ...)")
+  end
+  local mask = rnn.mask(lengths, {
+    batch_first = o.batch_first, steps = x.shape[o.batch_first and 2 or 1]})
+  if mask.shape[1] ~= x.shape[1] or mask.shape[2] ~= x.shape[2] then
+    fail("valid: %d lengths for a batch of %s", mask.shape[o.batch_first and
+         1 or 2], table.concat(x.shape, "x"))
+  end
+  return x[mask]
+end
+
+--- detach(state): the same state without its past, for the next piece of a
+-- long sequence. nil stays nil.
+function rnn.detach(state)
+  if state == nil then return nil end
+  if neap.is_tensor(state) then return state:detach() end
+  local out = {}
+  for i, part in ipairs(state) do out[i] = rnn.detach(part) end
+  return out
+end
+
+return rnn
