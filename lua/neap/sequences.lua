@@ -90,4 +90,36 @@ function rnn.detach(state)
   return out
 end
 
+-- loss(x, target, {lengths, batch_first}) and loss(x, target, {mask}): a
+-- loss of the rows of a padded batch that are no padding.
+local function masked(class)
+  local forward = class.forward
+  local function rows(who, x, given)
+    if given.mask == nil then
+      return rnn.valid(x, given.lengths, {batch_first = given.batch_first})
+    elseif not neap.is_tensor(given.mask) or given.mask.dtype ~= "bool" then
+      fail("%s: mask must be a tensor of bool, as rnn.mask gives", who)
+    end
+    return x[given.mask]
+  end
+  function class:forward(...)
+    local x, target, given = ...
+    if type(given) ~= "table" or neap.is_tensor(given) or
+       (given.lengths == nil and given.mask == nil) then
+      return forward(self, ...)
+    end
+    options.read(class._name, given, {{"lengths", "table|tensor"},
+                                      {"mask", "any"},
+                                      {"batch_first", "boolean"}})
+    return forward(self, rows(class._name, x, given),
+                   rows(class._name, target, given))
+  end
+end
+
+for name, class in pairs(neap.nn) do
+  if name:find "Loss$" and type(class) == "table" and class.forward then
+    masked(class)
+  end
+end
+
 return rnn

@@ -347,6 +347,10 @@ describe("every layer", function()
     ConvTranspose3d = {function() return nn.ConvTranspose3d(1, 2, 2) end,
                        {{1, 1, 2, 2, 1}}},
     Embedding = {}, EmbeddingBag = {},           -- embedding_spec.lua
+    RNN = {}, LSTM = {}, GRU = {},               -- recurrent_spec.lua
+    RNNCell = {function() return nn.RNNCell(3, 2) end, {{4, 3}}},
+    LSTMCell = {function() return nn.LSTMCell(3, 2) end, {{4, 3}}},
+    GRUCell = {function() return nn.GRUCell(3, 2) end, {{4, 3}}},
     Upsample = {function()
       return nn.Upsample{scale_factor = 2, mode = "bilinear"}
     end, {{1, 2, 2, 3}}},

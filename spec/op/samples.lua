@@ -9,7 +9,8 @@
 local samples = {}
 for _, family in ipairs{"elementwise", "reduce", "shape", "products",
                         "make", "images",
-                        "embedding", "noise", "losses", "linalg"} do
+                        "embedding", "noise", "losses", "linalg",
+                        "recurrent"} do
   for name, list in pairs(require("spec.op.samples." .. family)) do
     samples[name] = list
   end

@@ -21,8 +21,8 @@ const nx_field nx_recurrence_fields[] = {
 #define PIECE_ROWS 4096
 
 
-nx_tensor *nx_recurrent_input (const nx_node *n, const nx_cell *cell,
-                               int which) {
+/* an input by its NX_R..., or NULL */
+static nx_tensor *given (const nx_node *n, const nx_cell *cell, int which) {
   int i = cell->place[which];
   return i >= 0 && i < n->nin ? n->in[i] : NULL;
 }
@@ -33,7 +33,7 @@ nx_tensor *nx_recurrent_input (const nx_node *n, const nx_cell *cell,
 */
 static int want_shape (nx_ctx *C, const nx_node *n, const nx_cell *cell,
                        int which, int ndim, int64_t a, int64_t b) {
-  const nx_tensor *t = nx_recurrent_input(n, cell, which);
+  const nx_tensor *t = given(n, cell, which);
   int64_t want[2];
   char name[32], is[NX_SHAPE_TEXT], due[NX_SHAPE_TEXT];
   if (t == NULL) return 0;
@@ -50,8 +50,8 @@ static int want_shape (nx_ctx *C, const nx_node *n, const nx_cell *cell,
 
 static int check_layout (nx_ctx *C, const nx_node *n, const nx_cell *cell,
                          nx_sequence *s) {
-  const nx_tensor *x = n->in[NX_RX], *sizes = nx_recurrent_input(n, cell, NX_RSIZES);
-  const nx_tensor *h0 = nx_recurrent_input(n, cell, NX_RH0);
+  const nx_tensor *x = n->in[NX_RX], *sizes = given(n, cell, NX_RSIZES);
+  const nx_tensor *h0 = given(n, cell, NX_RH0);
   int packed = sizes != NULL;
   char text[NX_SHAPE_TEXT];
   if (nx_want_float(C, n, NX_RX)) return nx_status(C);
@@ -59,9 +59,10 @@ static int check_layout (nx_ctx *C, const nx_node *n, const nx_cell *cell,
     return nx_op_fail(C, n, NEAP_ESHAPE, "x is %s, expected %s",
                       nx_shape_of(x, text), packed ? "(rows, features) with "
                       "sizes" : "(steps, batch, features)");
-  if (packed && (nx_want_whole(C, n, cell->place[NX_RSIZES]) || sizes->ndim != 1))
-    return nx_status(C) ? nx_status(C)
-         : nx_op_fail(C, n, NEAP_ESHAPE, "sizes is %s, expected one number "
+  if (packed && nx_want_whole(C, n, cell->place[NX_RSIZES]))
+    return nx_status(C);
+  if (packed && sizes->ndim != 1)
+    return nx_op_fail(C, n, NEAP_ESHAPE, "sizes is %s, expected one number "
                       "for each step", nx_shape_of(sizes, text));
   s->steps = packed ? sizes->shape[0] : x->shape[0];
   s->in = x->shape[x->ndim - 1];
@@ -74,7 +75,7 @@ static int check_layout (nx_ctx *C, const nx_node *n, const nx_cell *cell,
 
 static int check_weights (nx_ctx *C, const nx_node *n, const nx_cell *cell,
                           nx_sequence *s) {
-  const nx_tensor *w = n->in[NX_RW_HH], *proj = nx_recurrent_input(n, cell, NX_RW_HR);
+  const nx_tensor *w = n->in[NX_RW_HH], *proj = given(n, cell, NX_RW_HR);
   int64_t gates = cell->gates;
   char text[NX_SHAPE_TEXT];
   if (w->ndim != 2 || w->shape[0] < gates || w->shape[0] % gates != 0)
@@ -89,8 +90,8 @@ static int check_weights (nx_ctx *C, const nx_node *n, const nx_cell *cell,
          want_shape(C, n, cell, NX_RB_IH, 1, gates, 0) ||
          want_shape(C, n, cell, NX_RB_HH, 1, gates, 0) ||
          want_shape(C, n, cell, NX_RW_HR, 2, s->out, s->units) ||
-         (s->batch >= 0 && (want_shape(C, n, cell, NX_RH0, 2, s->batch, s->out) ||
-                            want_shape(C, n, cell, NX_RC0, 2, s->batch, s->units)));
+         want_shape(C, n, cell, NX_RH0, 2, s->batch, s->out) ||
+         want_shape(C, n, cell, NX_RC0, 2, s->batch, s->units);
 }
 
 /* rows at each step: never more than before, and all of x */
@@ -113,7 +114,7 @@ static int check_sizes (nx_ctx *C, const nx_node *n, const nx_sequence *s,
 
 static int measure (nx_ctx *C, nx_node *n, const nx_cell *cell,
                     nx_sequence *s) {
-  nx_tensor *sizes = nx_recurrent_input(n, cell, NX_RSIZES);
+  nx_tensor *sizes = given(n, cell, NX_RSIZES);
   memset(s, 0, sizeof(*s));
   s->C = C;
   s->cell = cell;
@@ -217,12 +218,12 @@ int nx_sequence_open (nx_ctx *C, nx_node *n, const nx_cell *cell,
   s->x = nx_dense(C, n->in[NX_RX]);
   s->w_ih = nx_dense(C, n->in[NX_RW_IH]);
   s->w_hh = nx_dense(C, n->in[NX_RW_HH]);
-  s->b_ih = dense_or_null(C, nx_recurrent_input(n, cell, NX_RB_IH));
-  s->b_hh = dense_or_null(C, nx_recurrent_input(n, cell, NX_RB_HH));
-  s->w_hr = dense_or_null(C, nx_recurrent_input(n, cell, NX_RW_HR));
-  s->h0 = zeros_or(C, nx_recurrent_input(n, cell, NX_RH0), s->dtype, s->batch, s->out);
+  s->b_ih = dense_or_null(C, given(n, cell, NX_RB_IH));
+  s->b_hh = dense_or_null(C, given(n, cell, NX_RB_HH));
+  s->w_hr = dense_or_null(C, given(n, cell, NX_RW_HR));
+  s->h0 = zeros_or(C, given(n, cell, NX_RH0), s->dtype, s->batch, s->out);
   if (cell->has_c)
-    s->c0 = zeros_or(C, nx_recurrent_input(n, cell, NX_RC0), s->dtype, s->batch, s->units);
+    s->c0 = zeros_or(C, given(n, cell, NX_RC0), s->dtype, s->batch, s->units);
   s->y = n->out[0];
   s->h = n->out[1];
   if (cell->has_c) s->c = n->out[2];

@@ -66,10 +66,6 @@ typedef struct nx_recurrence_args {
 
 extern const nx_field nx_recurrence_fields[];
 
-/* An input by its NX_R..., or NULL. */
-nx_tensor *nx_recurrent_input (const nx_node *n, const nx_cell *cell,
-                               int which);
-
 /*
 ** The loop in operations, step by step: what the fused loop does, for
 ** derivatives of higher order, and what it does not do:

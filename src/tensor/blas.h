@@ -9,9 +9,9 @@
 const char *nx_blas_name (void);                      /* "none" without */
 
 /*
-** c = a b, or c + a b with 'add'. False if there is no BLAS here, or it does not take such
-** matrices (sizes beyond int, no contiguous direction); nothing is done
-** then.
+** c = a b, or c + a b with 'add'. False if there is no BLAS here, or it
+** does not take such matrices (sizes beyond int, no contiguous direction);
+** nothing is done then.
 */
 int nx_blas_product (int dtype, const nx_matrix *a, const nx_matrix *b,
                      const nx_matrix *c, int add);

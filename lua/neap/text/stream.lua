@@ -84,4 +84,53 @@ function Windows:batch(at)
   return rows[{{}, {1, -2}}]:contiguous(), rows[{{}, {2, -1}}]:contiguous()
 end
 
+local BucketSampler = {}
+BucketSampler.__index = BucketSampler
+
+--- BucketSampler(lengths, {batch_size, generator, buckets}): an order for a
+-- DataLoader whose batches have sequences of like lengths, and so little
+-- padding: a random order, of which stretches of `buckets` (50) batches are
+-- sorted by length; then the batches are mixed.
+function stream.BucketSampler(lengths, given)
+  local o = options.read("BucketSampler", given, {
+    {"batch_size", "integer", default = 32, least = 1},
+    {"buckets", "integer", default = 50, least = 1}, {"generator", "any"}})
+  if neap.is_tensor(lengths) then lengths = lengths:totable() end
+  if type(lengths) ~= "table" or #lengths == 0 then
+    fail("BucketSampler: expected the lengths of the sequences")
+  end
+  o.lengths = lengths
+  return setmetatable(o, BucketSampler)
+end
+
+function BucketSampler:size() return #self.lengths end
+
+function BucketSampler:indices()
+  local random = {generator = self.generator}
+  local order = neap.randperm(#self.lengths, random):totable()
+  local size, span = self.batch_size, self.batch_size * self.buckets
+  local batches, rest = {}, {}
+  for from = 1, #order, span do
+    local part = table.move(order, from, math.min(from + span - 1, #order),
+                            1, {})
+    table.sort(part, function(a, b)
+      local x, y = self.lengths[a], self.lengths[b]
+      return x < y or x == y and a < b
+    end)
+    for i = 1, #part, size do
+      local batch = table.move(part, i, math.min(i + size - 1, #part), 1, {})
+      if #batch < size then rest = batch else batches[#batches + 1] = batch
+      end
+    end
+  end
+  local out = {}
+  if #batches > 0 then
+    for _, b in ipairs(neap.randperm(#batches, random):totable()) do
+      table.move(batches[b], 1, size, #out + 1, out)
+    end
+  end
+  table.move(rest, 1, #rest, #out + 1, out)      -- a shorter one comes last
+  return neap.tensor(out, {dtype = "int64"})
+end
+
 return stream
