@@ -74,3 +74,40 @@ function nn.LSTMCell:forward(x, state)
   local h, c = parts_of("LSTMCell", state, {"h", "c"})
   return step(self, x, h, c)
 end
+
+-- layer:stream{batch}: the layer step by step, for what comes as it comes
+-- (sound, sensors, games). The state stays inside; a step asks for no
+-- memory. x is (batch, features), or (features) without `batch`; the result
+-- is the same tensor each time, overwritten by the next step. Weights are
+-- copied when the stream is made; nothing is recorded. As in eval mode; not
+-- for bidirectional layers, skip and layer_norm.
+local function stream(self, given)
+  local o = options.read("stream", given, {{"batch", "integer", least = 1}})
+  return neap._stream(self, o.batch)
+end
+nn.LSTM.stream, nn.GRU.stream, nn.RNN.stream = stream, stream, stream
+
+local Stream = neap._stream_methods
+
+--- A copy of the state, as the layer gives it: h, or {h, c}.
+function Stream:state()
+  local h, c = self:_state()
+  if c then return {h:clone(), c:clone()} end
+  return h:clone()
+end
+
+--- Goes on from a state that state() or the layer gave.
+function Stream:set_state(state)
+  local h, c = self:_state()
+  local parts = {parts_of("set_state", state, c and {"h", "c"} or {"h"})}
+  for i, own in ipairs{h, c} do
+    if table.concat(parts[i].shape, "x") ~= table.concat(own.shape, "x") then
+      fail("set_state: %s is %s, expected %s", i == 1 and "h" or "c",
+           table.concat(parts[i].shape, "x"), table.concat(own.shape, "x"))
+    end
+  end
+  neap.no_grad(function()
+    for i, own in ipairs{h, c} do own:copy_(parts[i]) end
+  end)
+  return self
+end

@@ -88,7 +88,10 @@ for _, name in ipairs(arg) do
     for round = 1, rounds do
       for _, row in ipairs(build()) do
         local label = name .. (row.label and ": " .. row.label or "")
-        if round == 1 then order[#order + 1] = {label, row.note} end
+        if round == 1 then
+          order[#order + 1] = {label, row.note,
+                               row.peer and name .. ": " .. row.peer or label}
+        end
         add(ours, label, row.ms or measure(row.call))
       end
       for label, ms in pairs(peer(name, tonumber(n))) do
@@ -97,7 +100,7 @@ for _, name in ipairs(arg) do
     end
     for _, row in ipairs(order) do
       local mine = median(ours[row[1]])
-      local other = theirs[row[1]] and median(theirs[row[1]])
+      local other = theirs[row[3]] and median(theirs[row[3]])
       print(("%-32s %2s %12s %12s %8s  %s"):format(row[1], n, format(mine),
             format(other), other and ("%.3f"):format(mine / other) or "-",
             row[2] or ""))

@@ -189,7 +189,10 @@ function workloads.infer_lstm()
   local cell, layer = nn.LSTMCell(64, 64), nn.LSTM(64, 64)
   local x, z = neap.randn(1, 64), neap.zeros(1, 64)
   local x3, z3 = x:unsqueeze(1), z:unsqueeze(1)
+  local stream = layer:stream{batch = 1}
   return {
+    {label = "LSTM stream", peer = "LSTMCell",
+     call = function() return stream(x) end},
     {label = "LSTMCell", call = function()
       local _ <close> = neap.no_grad()
       return cell(x, {z, z})

@@ -158,6 +158,7 @@ void nl_open_callback (lua_State *L, nl_state *S);
 void nl_open_scope (lua_State *L, nl_state *S);
 void nl_open_random (lua_State *L, nl_state *S);
 void nl_open_module (lua_State *L, nl_state *S);
+void nl_open_stream (lua_State *L, nl_state *S);
 void nl_open_optim (lua_State *L, nl_state *S);
 void nl_open_file (lua_State *L, nl_state *S);
 void nl_open_csv (lua_State *L, nl_state *S);

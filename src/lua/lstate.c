@@ -308,6 +308,7 @@ int luaopen_neap (lua_State *L) {
   nl_open_scope(L, S);
   nl_open_random(L, S);
   nl_open_module(L, S);
+  nl_open_stream(L, S);
   nl_open_optim(L, S);
   nl_open_file(L, S);
   nl_open_csv(L, S);

@@ -14,54 +14,44 @@
 #include <stdio.h>
 #include <string.h>
 #include "nn/lengths.h"
-#include "nn/module.h"
-#include "op/recurrence.h"
-
-typedef struct recurrent {
-  nx_module m;
-  int64_t input_size, hidden_size, num_layers, proj_size, skip, recompute;
-  int bias, batch_first, bidirectional, nonlinearity;
-  int residual, layer_norm, learned_state;
-  double dropout, recurrent_dropout, forget_bias;
-} recurrent;
-
-enum { NO_RESIDUAL, BETWEEN_LAYERS, FROM_INPUT };
+#include "nn/recurrent.h"
 
 #define SIZES \
-  NX_INT(recurrent, input_size, NX_REQUIRED, "features of a step"), \
-  NX_INT(recurrent, hidden_size, NX_REQUIRED, "units, features of h"), \
-  NX_INT(recurrent, num_layers, 1, "layers on top of each other")
+  NX_INT(nx_recurrent, input_size, NX_REQUIRED, "features of a step"), \
+  NX_INT(nx_recurrent, hidden_size, NX_REQUIRED, "units, features of h"), \
+  NX_INT(nx_recurrent, num_layers, 1, "layers on top of each other")
 #define OPTIONS \
-  NX_BOOL(recurrent, bias, 1, "learn biases"), \
-  NX_BOOL(recurrent, batch_first, 0, "x is (batch, steps, features)"), \
-  NX_NUMBER(recurrent, dropout, 0, "after each layer but the last"), \
-  NX_BOOL(recurrent, bidirectional, 0, "also from the last step back")
+  NX_BOOL(nx_recurrent, bias, 1, "learn biases"), \
+  NX_BOOL(nx_recurrent, batch_first, 0, "x is (batch, steps, features)"), \
+  NX_NUMBER(nx_recurrent, dropout, 0, "after each layer but the last"), \
+  NX_BOOL(nx_recurrent, bidirectional, 0, "also from the last step back")
 #define OWN_OPTIONS \
-  NX_ENUM(recurrent, residual, "false true input", NO_RESIDUAL, \
+  NX_ENUM(nx_recurrent, residual, "false true input", NX_NO_RESIDUAL, \
           "add a layer's input to its output: true, between layers; " \
           "\"input\", from the first layer on where widths agree"), \
-  NX_INT(recurrent, skip, 0, "the gates also see h of so many steps ago"), \
-  NX_BOOL(recurrent, layer_norm, 0, "layer norm inside the cell"), \
-  NX_NUMBER(recurrent, recurrent_dropout, 0, "of h on its way to the next " \
-            "step, the same elements at all steps (Gal and Ghahramani " \
-            "2016)"), \
-  NX_BOOL(recurrent, learned_state, 0, "learn the state before the first " \
+  NX_INT(nx_recurrent, skip, 0, "the gates also see h of so many steps ago"), \
+  NX_BOOL(nx_recurrent, layer_norm, 0, "layer norm inside the cell"), \
+  NX_NUMBER(nx_recurrent, recurrent_dropout, 0, \
+            "of h on its way to the next step, the same elements at all " \
+            "steps (Gal and Ghahramani 2016)"), \
+  NX_BOOL(nx_recurrent, learned_state, 0, "learn the state before the first " \
           "step"), \
-  NX_INT(recurrent, recompute, 0, "keep states only at every so many steps " \
-         "and compute the rest again for the gradient: less memory")
+  NX_INT(nx_recurrent, recompute, 0, \
+         "keep states only at every so many steps and compute the rest " \
+         "again for the gradient: less memory")
 
 static const nx_field rnn_fields[] = {
   SIZES,
-  NX_ENUM(recurrent, nonlinearity, "tanh relu", 0, "of a step"),
+  NX_ENUM(nx_recurrent, nonlinearity, "tanh relu", 0, "of a step"),
   OPTIONS, OWN_OPTIONS, NX_END
 };
 
 static const nx_field lstm_fields[] = {
   SIZES, OPTIONS,
-  NX_INT(recurrent, proj_size, 0, "features of h, where they are fewer than "
-         "units"),
+  NX_INT(nx_recurrent, proj_size, 0,
+         "features of h, where they are fewer than units"),
   OWN_OPTIONS,
-  NX_NUMBER_OR_FALSE(recurrent, forget_bias, NX_UNSET,
+  NX_NUMBER_OR_FALSE(nx_recurrent, forget_bias, NX_UNSET,
                      "what biases of forget gates start with; false: as the "
                      "others"),
   NX_END
@@ -72,23 +62,23 @@ static const nx_field gru_fields[] = {SIZES, OPTIONS, OWN_OPTIONS, NX_END};
 
 extern const nx_layer nx_layer_lstm, nx_layer_gru;       /* below */
 
-static const nx_op *op_of (const recurrent *l) {
+static const nx_op *op_of (const nx_recurrent *l) {
   if (l->m.layer == &nx_layer_lstm) return &nx_op_lstm;
   if (l->m.layer == &nx_layer_gru) return &nx_op_gru;
   return l->nonlinearity ? &nx_op_rnn_relu : &nx_op_rnn_tanh;
 }
 
-static const nx_cell *cell_of (const recurrent *l) {
+const nx_cell *nx_recurrent_cell (const nx_recurrent *l) {
   if (l->m.layer == &nx_layer_lstm) return &nx_cell_lstm;
   if (l->m.layer == &nx_layer_gru) return &nx_cell_gru;
   return l->nonlinearity ? &nx_cell_rnn_relu : &nx_cell_rnn_tanh;
 }
 
-static int64_t directions (const recurrent *l) {
+static int64_t directions (const nx_recurrent *l) {
   return l->bidirectional ? 2 : 1;
 }
 
-static int64_t width_of_h (const recurrent *l) {
+int64_t nx_recurrent_width (const nx_recurrent *l) {
   return l->proj_size ? l->proj_size : l->hidden_size;
 }
 
@@ -96,14 +86,15 @@ static int64_t width_of_h (const recurrent *l) {
 /*
 ** Parameters, by their names: k counts layers and directions.
 */
-static void name_of (const recurrent *l, const char *what, int64_t k,
+static void name_of (const nx_recurrent *l, const char *what, int64_t k,
                      char *out) {
   int64_t d = directions(l);
   snprintf(out, NX_MAXNAME, "%s_l%lld%s", what, (long long)(k / d),
            k % d ? "_reverse" : "");
 }
 
-static nx_tensor *param (const recurrent *l, const char *what, int64_t k) {
+nx_tensor *nx_recurrent_param (const nx_recurrent *l, const char *what,
+                               int64_t k) {
   char name[NX_MAXNAME];
   const nx_slot *s;
   name_of(l, what, k, name);
@@ -111,7 +102,7 @@ static nx_tensor *param (const recurrent *l, const char *what, int64_t k) {
   return s ? nx_slot_tensor(s) : NULL;
 }
 
-static void add_param (nx_ctx *C, recurrent *l, const char *what, int64_t k,
+static void add_param (nx_ctx *C, nx_recurrent *l, const char *what, int64_t k,
                        int ndim, int64_t a, int64_t b, double bound) {
   char name[NX_MAXNAME];
   int64_t shape[2];
@@ -121,17 +112,18 @@ static void add_param (nx_ctx *C, recurrent *l, const char *what, int64_t k,
   nx_parameter(C, &l->m, name, NULL, ndim, shape, bound);
 }
 
-static void add_filled (nx_ctx *C, recurrent *l, const char *what, int64_t k,
-                        int64_t size, double value) {
+static void add_filled (nx_ctx *C, nx_recurrent *l, const char *what,
+                        int64_t k, int64_t size, double value) {
   char name[NX_MAXNAME];
   name_of(l, what, k, name);
   nx_filled(C, &l->m, name, NULL, 1, NEAP_F32, 1, &size, value);
 }
 
 /* part of bias_ih, and 0 for bias_hh */
-static int set_forget_bias (nx_ctx *C, const recurrent *l, int64_t k) {
+static int set_forget_bias (nx_ctx *C, const nx_recurrent *l, int64_t k) {
   for (int i = 0; i < 2; i++) {
-    nx_tensor *b = param(l, i ? "bias_hh" : "bias_ih", k), *part, *v;
+    const char *name = i ? "bias_hh" : "bias_ih";
+    nx_tensor *b = nx_recurrent_param(l, name, k), *part, *v;
     if (b == NULL) return nx_status(C);
     part = nx_narrow(C, b, 0, l->hidden_size, l->hidden_size);
     v = nx_from_number(C, i ? 0 : l->forget_bias);
@@ -142,8 +134,9 @@ static int set_forget_bias (nx_ctx *C, const recurrent *l, int64_t k) {
 }
 
 /* PyTorch's default: all even in +-1 / sqrt(hidden_size) */
-static int add_layer (nx_ctx *C, recurrent *l, int64_t k) {
-  int64_t rows = cell_of(l)->gates * l->hidden_size, out = width_of_h(l);
+static int add_layer (nx_ctx *C, nx_recurrent *l, int64_t k) {
+  const nx_cell *cell = nx_recurrent_cell(l);
+  int64_t rows = cell->gates * l->hidden_size, out = nx_recurrent_width(l);
   int64_t in = k < directions(l) ? l->input_size : directions(l) * out;
   double bound = 1 / sqrt((double)l->hidden_size);
   add_param(C, l, "weight_ih", k, 2, rows, in, bound);
@@ -160,32 +153,32 @@ static int add_layer (nx_ctx *C, recurrent *l, int64_t k) {
     add_filled(C, l, "weight_ln_ih", k, rows, 1);
     add_filled(C, l, "weight_ln_hh", k, rows, 1);
   }
-  if (l->layer_norm && cell_of(l)->has_c) {
+  if (l->layer_norm && cell->has_c) {
     add_filled(C, l, "weight_ln_c", k, l->hidden_size, 1);
     add_filled(C, l, "bias_ln_c", k, l->hidden_size, 0);
   }
   if (l->learned_state) {
     add_filled(C, l, "h_0", k, out, 0);
-    if (cell_of(l)->has_c) add_filled(C, l, "c_0", k, l->hidden_size, 0);
+    if (cell->has_c) add_filled(C, l, "c_0", k, l->hidden_size, 0);
   }
   return nx_status(C);
 }
 
 
 /* false: the fused loop does all that is asked for */
-static int needs_unrolling (const recurrent *l) {
+static int needs_unrolling (const nx_recurrent *l) {
   return l->layer_norm || l->skip ||
          (l->recurrent_dropout > 0 && l->m.training);
 }
 
-static int want_share (nx_ctx *C, const recurrent *l, const char *name,
+static int want_share (nx_ctx *C, const nx_recurrent *l, const char *name,
                        double p) {
   if (p >= 0 && p <= 1) return 0;
   return nx_fail(C, NEAP_EARG, "%s: %s is %g, expected 0 to 1",
                  l->m.class_name, name, p);
 }
 
-static int check_options (nx_ctx *C, const recurrent *l) {
+static int check_options (nx_ctx *C, const nx_recurrent *l) {
   const char *who = l->m.class_name;
   if (l->input_size < 1 || l->hidden_size < 1 || l->num_layers < 1)
     return nx_fail(C, NEAP_EARG, "%s: input_size %lld, hidden_size %lld, "
@@ -207,9 +200,9 @@ static int check_options (nx_ctx *C, const recurrent *l) {
 }
 
 static int recurrent_init (nx_ctx *C, nx_module *m) {
-  recurrent *l = (recurrent *)m;
+  nx_recurrent *l = (nx_recurrent *)m;
   int recording = C->recording;
-  if (cell_of(l)->has_c == 0) l->forget_bias = NX_UNSET;
+  if (nx_recurrent_cell(l)->has_c == 0) l->forget_bias = NX_UNSET;
   if (check_options(C, l)) return nx_status(C);
   C->recording = 0;
   for (int64_t k = 0; k < l->num_layers * directions(l); k++)
@@ -223,7 +216,7 @@ static int recurrent_init (nx_ctx *C, nx_module *m) {
 ** A call.
 */
 typedef struct call {
-  recurrent *l;
+  nx_recurrent *l;
   nx_tensor *x;                /* (steps, batch, features), or rows */
   nx_tensor *h, *c, *past;     /* before the first step; NULL: none given */
   nx_lengths lengths;
@@ -236,7 +229,7 @@ typedef struct call {
 
 static int want_state (nx_ctx *C, const call *a, const char *name,
                        const nx_tensor *t, int64_t width) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   int64_t want[3];
   char is[NX_SHAPE_TEXT], due[NX_SHAPE_TEXT];
   if (t == NULL) return 0;
@@ -250,7 +243,7 @@ static int want_state (nx_ctx *C, const call *a, const char *name,
 }
 
 static int want_past (nx_ctx *C, const call *a) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   int64_t want[4];
   char is[NX_SHAPE_TEXT], due[NX_SHAPE_TEXT];
   if (a->past == NULL) return 0;
@@ -260,7 +253,7 @@ static int want_past (nx_ctx *C, const call *a) {
   want[0] = l->num_layers * directions(l);
   want[1] = l->skip - 1;
   want[2] = a->batch;
-  want[3] = width_of_h(l);
+  want[3] = nx_recurrent_width(l);
   if (a->past->ndim == 4 && memcmp(a->past->shape, want, sizeof(want)) == 0)
     return 0;
   return nx_fail(C, NEAP_ESHAPE, "%s: past is %s, expected %s",
@@ -269,7 +262,7 @@ static int want_past (nx_ctx *C, const call *a) {
 }
 
 static int check_input (nx_ctx *C, const call *a, const nx_tensor *x) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   char text[NX_SHAPE_TEXT];
   if (x->ndim != 2 && x->ndim != 3)
     return nx_fail(C, NEAP_ESHAPE, "%s: x is %s, expected %s, or (steps, "
@@ -289,8 +282,8 @@ static nx_tensor *with_batch (nx_ctx *C, nx_tensor *t) {
 
 /* x without a batch is a batch of one */
 static int open_call (nx_ctx *C, call *a, nx_tensor *const *in) {
-  recurrent *l = a->l;
-  int has_c = cell_of(l)->has_c;
+  nx_recurrent *l = a->l;
+  int has_c = nx_recurrent_cell(l)->has_c;
   nx_tensor *lengths = in[has_c ? 4 : 3];
   if (check_input(C, a, in[0])) return nx_status(C);
   a->single = in[0]->ndim == 2;
@@ -303,7 +296,7 @@ static int open_call (nx_ctx *C, call *a, nx_tensor *const *in) {
   if (a->x == NULL) return nx_status(C);
   a->steps = a->x->shape[0];
   a->batch = a->x->shape[1];
-  if (want_state(C, a, "h", a->h, width_of_h(l)) ||
+  if (want_state(C, a, "h", a->h, nx_recurrent_width(l)) ||
       want_state(C, a, "c", a->c, l->hidden_size) || want_past(C, a) ||
       lengths == NULL)
     return nx_status(C);
@@ -323,7 +316,7 @@ static int open_call (nx_ctx *C, call *a, nx_tensor *const *in) {
    or none (zeros) */
 static nx_tensor *state_at (nx_ctx *C, const call *a, nx_tensor *given,
                             const char *learned, int64_t k) {
-  nx_tensor *t = given ? NULL : param(a->l, learned, k), *zeros;
+  nx_tensor *t = given ? NULL : nx_recurrent_param(a->l, learned, k), *zeros;
   int64_t shape[2];
   if (given) return nx_select(C, given, 0, k);
   if (t == NULL) return NULL;
@@ -335,21 +328,22 @@ static nx_tensor *state_at (nx_ctx *C, const call *a, nx_tensor *given,
 
 static void inputs_at (nx_ctx *C, const call *a, nx_tensor *x, int64_t k,
                        nx_tensor **in) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   in[NX_RX] = x;
-  in[NX_RW_IH] = param(l, "weight_ih", k);
-  in[NX_RW_HH] = param(l, "weight_hh", k);
-  in[NX_RB_IH] = l->bias ? param(l, "bias_ih", k) : NULL;
-  in[NX_RB_HH] = l->bias ? param(l, "bias_hh", k) : NULL;
-  in[NX_RW_HR] = l->proj_size ? param(l, "weight_hr", k) : NULL;
+  in[NX_RW_IH] = nx_recurrent_param(l, "weight_ih", k);
+  in[NX_RW_HH] = nx_recurrent_param(l, "weight_hh", k);
+  in[NX_RB_IH] = l->bias ? nx_recurrent_param(l, "bias_ih", k) : NULL;
+  in[NX_RB_HH] = l->bias ? nx_recurrent_param(l, "bias_hh", k) : NULL;
+  in[NX_RW_HR] = l->proj_size ? nx_recurrent_param(l, "weight_hr", k) : NULL;
   in[NX_RH0] = state_at(C, a, a->h, "h_0", k);
-  in[NX_RC0] = cell_of(l)->has_c ? state_at(C, a, a->c, "c_0", k) : NULL;
+  in[NX_RC0] = nx_recurrent_cell(l)->has_c ? state_at(C, a, a->c, "c_0", k)
+             : NULL;
   in[NX_RSIZES] = a->packed ? a->lengths.sizes : NULL;
 }
 
-static int run_fused (nx_ctx *C, const recurrent *l, nx_tensor *const *in,
+static int run_fused (nx_ctx *C, const nx_recurrent *l, nx_tensor *const *in,
                       int reverse, nx_tensor **out) {
-  const nx_cell *cell = cell_of(l);
+  const nx_cell *cell = nx_recurrent_cell(l);
   const nx_op *op = op_of(l);
   nx_recurrence_args args;
   nx_tensor *given[NX_RINPUTS] = {0};
@@ -368,12 +362,12 @@ static int run_fused (nx_ctx *C, const recurrent *l, nx_tensor *const *in,
 
 /* what h is multiplied with before each step: 0, or 1 / (1 - p) */
 static nx_tensor *kept_units (nx_ctx *C, const call *a) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   int64_t shape[2];
   nx_tensor *ones, *one = nx_from_number(C, 1);
   if (!(l->recurrent_dropout > 0 && l->m.training)) return NULL;
   shape[0] = a->batch;
-  shape[1] = width_of_h(l);
+  shape[1] = nx_recurrent_width(l);
   ones = nx_new(C, a->x->dtype, 2, shape);
   if (ones == NULL || one == NULL || nx_copy(C, ones, one)) return NULL;
   return nx_dropout(C, ones, l->recurrent_dropout, NX_FRESH);
@@ -383,17 +377,17 @@ static int run_unrolled (nx_ctx *C, const call *a, nx_tensor *const *in,
                          int64_t k, nx_tensor **out) {
   static const char *const norms[] = {"weight_ln_ih", "weight_ln_hh",
                                       "weight_ln_c", "bias_ln_c"};
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   nx_unrolled u;
   memset(&u, 0, sizeof(u));
-  u.cell = cell_of(l);
+  u.cell = nx_recurrent_cell(l);
   u.reverse = k % directions(l) == 1;
   u.skip = l->skip;
   memcpy(u.in, in, sizeof(u.in));
-  for (int i = 0; l->layer_norm && i < 4; i++) u.norm[i] = param(l, norms[i],
-                                                                 k);
+  for (int i = 0; l->layer_norm && i < 4; i++)
+    u.norm[i] = nx_recurrent_param(l, norms[i], k);
   u.keep = kept_units(C, a);
-  if (l->skip) u.w_skip = param(l, "weight_sh", k);
+  if (l->skip) u.w_skip = nx_recurrent_param(l, "weight_sh", k);
   if (a->past) u.past = nx_select(C, a->past, 0, k);
   return nx_status(C) ? nx_status(C) : nx_unroll(C, &u, out);
 }
@@ -401,7 +395,7 @@ static int run_unrolled (nx_ctx *C, const call *a, nx_tensor *const *in,
 /* y of layer and direction k; its last states are noted */
 static nx_tensor *run_one (nx_ctx *C, const call *a, nx_tensor *x,
                            int64_t k) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   nx_tensor *in[NX_RINPUTS], *out[4] = {0};
   inputs_at(C, a, x, k, in);
   if (nx_status(C)) return NULL;
@@ -413,7 +407,7 @@ static nx_tensor *run_one (nx_ctx *C, const call *a, nx_tensor *x,
 
 static nx_tensor *run_layer (nx_ctx *C, const call *a, nx_tensor *x,
                              int64_t layer) {
-  const recurrent *l = a->l;
+  const nx_recurrent *l = a->l;
   int64_t d = directions(l);
   nx_tensor *part[2], *y = part[0] = run_one(C, a, x, layer * d);
   if (y && d == 2) {
@@ -422,7 +416,7 @@ static nx_tensor *run_layer (nx_ctx *C, const call *a, nx_tensor *x,
   }
   if (y && l->dropout > 0 && l->m.training && layer + 1 < l->num_layers)
     y = nx_dropout(C, y, l->dropout, NX_FRESH);
-  if (y && (l->residual == FROM_INPUT || (l->residual && layer > 0)) &&
+  if (y && (l->residual == NX_FROM_INPUT || (l->residual && layer > 0)) &&
       y->shape[y->ndim - 1] == x->shape[x->ndim - 1])
     y = nx_add(C, x, y);
   return y;
@@ -457,12 +451,12 @@ static nx_tensor *final_output (nx_ctx *C, const call *a, nx_tensor *y) {
 static int recurrent_results (nx_ctx *C, nx_module *m, nx_tensor *const *in,
                               nx_tensor **out) {
   call a;
-  int64_t n = ((recurrent *)m)->num_layers * directions((recurrent *)m);
+  int64_t n = ((nx_recurrent *)m)->num_layers * directions((nx_recurrent *)m);
   size_t block = (size_t)(n * STATES) * sizeof(nx_tensor *);
   int count = 0;
   nx_tensor *y;
   memset(&a, 0, sizeof(a));
-  a.l = (recurrent *)m;
+  a.l = (nx_recurrent *)m;
   if (open_call(C, &a, in)) return -1;
   a.last = nx_alloc(C, block);
   if (a.last == NULL) return -1;
@@ -473,7 +467,8 @@ static int recurrent_results (nx_ctx *C, nx_module *m, nx_tensor *const *in,
   if (y) {
     out[count++] = final_output(C, &a, y);
     out[count++] = joined_state(C, &a, 0, 1);
-    if (cell_of(a.l)->has_c) out[count++] = joined_state(C, &a, 1, 1);
+    if (nx_recurrent_cell(a.l)->has_c)
+      out[count++] = joined_state(C, &a, 1, 1);
     if (a.l->skip > 1) out[count++] = joined_state(C, &a, 2, 2);
   }
   nx_free(C, a.last, block);
@@ -486,7 +481,7 @@ const nx_layer nx_layer_rnn = {
   .doc = "Plain recurrent layers, h' = tanh(W x + b + U h + b'), over a "
          "sequence: y of the last layer, and the last h of all.",
   .inputs = "x h? past? lengths?", .outputs = "y h past?",
-  .fields = rnn_fields, .size = sizeof(recurrent), .init = recurrent_init,
+  .fields = rnn_fields, .size = sizeof(nx_recurrent), .init = recurrent_init,
   .results = recurrent_results
 };
 
@@ -495,7 +490,7 @@ const nx_layer nx_layer_lstm = {
   .doc = "Long short-term memory layers over a sequence: y of the last "
          "layer, and the last h and c of all.",
   .inputs = "x h? c? past? lengths?", .outputs = "y h c past?",
-  .fields = lstm_fields, .size = sizeof(recurrent), .init = recurrent_init,
+  .fields = lstm_fields, .size = sizeof(nx_recurrent), .init = recurrent_init,
   .results = recurrent_results
 };
 
@@ -504,6 +499,12 @@ const nx_layer nx_layer_gru = {
   .doc = "Gated recurrent layers over a sequence: y of the last layer, and "
          "the last h of all.",
   .inputs = "x h? past? lengths?", .outputs = "y h past?",
-  .fields = gru_fields, .size = sizeof(recurrent), .init = recurrent_init,
+  .fields = gru_fields, .size = sizeof(nx_recurrent), .init = recurrent_init,
   .results = recurrent_results
 };
+
+nx_recurrent *nx_recurrent_of (nx_module *m) {
+  const nx_layer *l = m->layer;
+  int is = l == &nx_layer_rnn || l == &nx_layer_lstm || l == &nx_layer_gru;
+  return is ? (nx_recurrent *)m : NULL;
+}

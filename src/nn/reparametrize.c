@@ -23,6 +23,9 @@ static nx_tensor *tensor_of (const nx_module *m, const nx_reparam *r,
   return s ? nx_slot_tensor(s) : NULL;
 }
 
+/* where the layer finds the parameter */
+static nx_tensor **place_of (nx_slot *s) { return s->at ? s->at : &s->own; }
+
 static int set_tensor (nx_ctx *C, nx_module *m, const nx_reparam *r,
                        const char *suffix, int learn, nx_tensor *t) {
   char name[NX_MAXNAME + 8];
@@ -169,14 +172,14 @@ int nx_reparam_fill (nx_ctx *C, nx_module *m) {
   for (nx_reparam *r = m->reparams; r; r = r->next) {
     nx_tensor *t = compute(C, m, r);
     if (t == NULL) return nx_status(C);
-    *nx_module_slot(m, r->name)->at = t;
+    *place_of(nx_module_slot(m, r->name)) = t;
   }
   return 0;
 }
 
 void nx_reparam_empty (nx_module *m) {
   for (nx_reparam *r = m->reparams; r; r = r->next)
-    *nx_module_slot(m, r->name)->at = NULL;
+    *place_of(nx_module_slot(m, r->name)) = NULL;
 }
 
 
@@ -186,7 +189,7 @@ static int check_target (nx_ctx *C, const nx_module *m, nx_reparam *r,
   if (nx_reparam_find(m, r->name))
     return nx_fail(C, NEAP_EARG, "%s: %s.%s is computed already",
                    r->kind->name, m->class_name, r->name);
-  if (s == NULL || s->at == NULL || s->child || w == NULL ||
+  if (s == NULL || s->child || w == NULL || (m->layer->flags & NX_FOREIGN) ||
       s->kind != NX_SLOT_PARAMETER)
     return nx_fail(C, NEAP_EARG, "%s: %s has no parameter '%s' of its own",
                    r->kind->name, m->class_name, r->name);
@@ -225,8 +228,8 @@ int nx_reparametrize (nx_ctx *C, nx_module *m, const nx_reparam *given) {
     return nx_status(C);
   }
   s = nx_module_slot(m, given->name);      /* slots may have moved */
-  nx_unref(*s->at);
-  *s->at = NULL;
+  nx_unref(*place_of(s));
+  *place_of(s) = NULL;
   r->next = m->reparams;
   m->reparams = r;
   return 0;

@@ -91,8 +91,66 @@ function sampling.generate(step, ids, given)
   end)
 end
 
--- Beams in order of their score for the final choice.
-local function better(a, b) return a.score > b.score end
+local function by_score(a, b) return a.score > b.score end
+
+local function by_probability(a, b)
+  return a.log_probability > b.log_probability
+end
+
+local Search = {}
+Search.__index = Search
+
+function Search:finish(ids, log_probability)
+  local n = math.max(#ids, 1)
+  table.insert(self.done, {
+    ids = ids, log_probability = log_probability,
+    score = log_probability / n ^ self.length_penalty})
+  table.sort(self.done, by_score)
+  self.done[self.width + 1] = nil
+end
+
+-- The continuations of all beams by one number, the likeliest first.
+function Search:grow()
+  local all = {}
+  for _, beam in ipairs(self.live) do
+    local scores, state = self.step(beam.last, beam.state)
+    local log_p = scores:reshape(-1):log_softmax(1)
+    local best, at = log_p:topk(math.min(self.width, #log_p))
+    best = best:totable()
+    for i, id in ipairs(at:totable()) do
+      all[#all + 1] = {from = beam, id = id, state = state,
+                       log_probability = beam.log_probability + best[i]}
+    end
+  end
+  table.sort(all, by_probability)
+  return all
+end
+
+function Search:advance()
+  local all = self:grow()
+  self.live = {}
+  for i = 1, math.min(self.width, #all) do
+    local b = all[i]
+    local ids = table.move(b.from.ids, 1, #b.from.ids, 1, {})
+    if b.id == self.stop then self:finish(ids, b.log_probability)
+    else
+      ids[#ids + 1] = b.id
+      table.insert(self.live, {
+        ids = ids, log_probability = b.log_probability, last = b.id,
+        state = b.state})
+    end
+  end
+end
+
+-- True if no beam can become better than those that are complete: sums of
+-- logarithms only fall, and a length penalty divides by at most this.
+function Search:is_over()
+  if #self.live == 0 then return true end
+  local last = self.done[self.width]
+  local most = self.live[1].log_probability / self.length ^
+               self.length_penalty
+  return last ~= nil and most <= last.score
+end
 
 --- beam_search(step, first, options): the likeliest continuations.
 -- `step(id, state)` gives the scores (classes) of what comes after the
@@ -103,56 +161,24 @@ local function better(a, b) return a.score > b.score end
 -- by (numbers ^ length_penalty), so that 1 compares their means.
 -- @return a list of {ids, log_probability, score}, the best first
 function sampling.beam_search(step, first, given)
-  local o = options.read("beam_search", given, {
+  local self = options.read("beam_search", given, {
     {"width", "integer", default = 4, least = 1},
     {"length", "integer", default = 50, least = 1}, {"stop", "integer"},
-    {"state", "any"}, {"length_penalty", "number", default = 0}})
-  local live = {{ids = {}, log_probability = 0, last = first,
-                 state = o.state}}
-  local done = {}
-  local function finish(beam)
-    local n = math.max(#beam.ids, 1)
-    done[#done + 1] = {ids = beam.ids,
-      log_probability = beam.log_probability,
-      score = beam.log_probability / n ^ o.length_penalty}
-  end
-  -- continuations of a beam: the `width` best, with their sums
-  local function grow(beam, into)
-    local scores, state = step(beam.last, beam.state)
-    local log_p = scores:reshape(-1):log_softmax(1)
-    local best, at = log_p:topk(math.min(o.width, #log_p))
-    best, at = best:totable(), at:totable()
-    for i, id in ipairs(at) do
-      into[#into + 1] = {from = beam, id = id, state = state,
-                         log_probability = beam.log_probability + best[i]}
+    {"state", "any"}, {"length_penalty", "number", default = 0, least = 0}})
+  setmetatable(self, Search)
+  self.step, self.done = step, {}
+  self.live = {{ids = {}, log_probability = 0, last = first,
+                state = self.state}}
+  return neap.no_grad(function()
+    for _ = 1, self.length do
+      self:advance()
+      if self:is_over() then return self.done end
     end
-  end
-  neap.no_grad(function()
-    for _ = 1, o.length do
-      local all, next_live = {}, {}
-      for _, beam in ipairs(live) do grow(beam, all) end
-      table.sort(all, function(a, b)
-        return a.log_probability > b.log_probability
-      end)
-      for i = 1, math.min(o.width, #all) do
-        local b = all[i]
-        local ids = table.move(b.from.ids, 1, #b.from.ids, 1, {})
-        if b.id == o.stop then
-          finish{ids = ids, log_probability = b.log_probability}
-        else
-          ids[#ids + 1] = b.id
-          next_live[#next_live + 1] = {
-            ids = ids, log_probability = b.log_probability, last = b.id,
-            state = b.state}
-        end
-      end
-      live = next_live
-      if #live == 0 or #done >= o.width then break end
+    for _, beam in ipairs(self.live) do          -- cut off
+      self:finish(beam.ids, beam.log_probability)
     end
+    return self.done
   end)
-  for _, beam in ipairs(live) do finish(beam) end
-  table.sort(done, better)
-  return table.move(done, 1, math.min(o.width, #done), 1, {})
 end
 
 return sampling
