@@ -63,9 +63,10 @@ local function loss_of(x, y, state)
 end
 
 local function learn()
-  local state, loss
+  local state
   net:train()
   for x, y in train:batches() do
+    local loss
     optimizer:zero_grad()
     loss, state = loss_of(x, y, rnn.detach(state))
     loss:backward()
@@ -76,10 +77,11 @@ local function learn()
 end
 
 local function measure()
-  local state, loss, sum, n = nil, nil, 0, 0
+  local state, sum, n = nil, 0, 0
   net:eval()
   local _ <close> = neap.no_grad()
   for x, y in test:batches() do
+    local loss
     loss, state = loss_of(x, y, state)
     sum, n = sum + loss:item() * y:numel(), n + y:numel()
   end

@@ -64,6 +64,46 @@ describe("the example", function()
     assert.equal(shown, again)
   end)
 
+  with_data("char_lm.lua learns letters and writes some", function(folder)
+    local text, ok = run("examples/char_lm.lua --epochs 3 --hidden 64 " ..
+      "--characters 50000 --sample 40 --steps 32 --lr 1e-2", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "epoch  3  ([%d.]+)") < 3, text)
+    assert.is_true(#text:match "\n\n(.*)$" >= 40, text)
+  end)
+
+  with_data("airline.lua beats the last month and the last year",
+  function(folder)
+    local text, ok = run("examples/airline.lua", folder)
+    assert.is_true(ok, text)
+    local net, month, year = text:match(
+      "LSTM ([%d.]+).- before ([%d.]+).-year ([%d.]+)")
+    assert.is_true(tonumber(net) < math.min(tonumber(month), tonumber(year)),
+                   text)
+  end)
+
+  with_data("names.lua makes names that are new", function(folder)
+    local text, ok = run("examples/names.lua --epochs 2 --names 3000 " ..
+      "--hidden 48 --make 5 --lr 1e-2", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "epoch 2  ([%d.]+)") < 2.5, text)
+    assert.is_truthy(text:find "new: %a+ %a+ %a+ %a+ %a+\nlikeliest: ", text)
+  end)
+
+  it("seq2seq.lua learns to read dates", function()
+    local text, ok = run("examples/seq2seq.lua --steps 150 --test 20 " ..
+                         "--hidden 32 --lr 1e-2")
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "step  150  loss ([%d.]+)") < 1, text)
+    assert.matches("right: [%d.]+ %% of 20 dates", text)
+  end)
+
+  it("convlstm.lua draws the next picture", function()
+    local text, ok = run("examples/convlstm.lua --steps 3 --hidden 4")
+    assert.is_true(ok, text)
+    assert.matches("wrong pixels: the net [%d.]+ %%", text)
+  end)
+
   for _, net in ipairs{"lenet", "resnet"} do
     with_data("fashion_cnn.lua learns pictures with " .. net,
     function(folder)

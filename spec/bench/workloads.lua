@@ -309,7 +309,7 @@ end
 function workloads.rows()
   local x, g = neap.randn(4096, 512), neap.randn(4096, 512)
   local w = x:clone():requires_grad_()
-  local F, rows = nn.functional, {}
+  local rows = {}
   local function add(label, f)
     rows[#rows + 1] = {label = label, call = quiet(f)}
   end

@@ -291,7 +291,8 @@ describe("recurrent layers", function()
          {lengths = {1, 2, 3}})
     says("LSTM: lengths are float32, expected integers", x, nil,
          {lengths = neap.ones(2)})
-    says("LSTM: no option 'length'; did you mean 'lengths'?", x, nil, {length = {1, 2}})
+    says("LSTM: no option 'length'; did you mean 'lengths'?", x, nil,
+         {length = {1, 2}})
     assert.matches("LSTM: proj_size is 4, expected less than the 4 units",
                    message(nn.LSTM, 3, 4, {proj_size = 4}))
     assert.matches("GRU: recompute does not go with skip",
