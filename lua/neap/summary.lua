@@ -5,11 +5,23 @@ local neap = require "neap"
 local fail = neap._fail
 local Module = neap.nn.Module
 
+-- Of a recurrent layer: all its matrices meet every step.
+local function recurrent(module, x)
+  local sum = 0
+  for _, p in ipairs(module:parameters()) do
+    if p.ndim == 2 then sum = sum + p:numel() end
+  end
+  return sum * (x:numel() // x.shape[x.ndim])
+end
+
 -- Multiply-adds of a call: a weight of several dimensions meets the input
 -- once for each place of the result (of a transposed convolution, of the
 -- input); one of a single dimension once for each element.
 local function multiply_adds(module, x, y)
   local w, name = module.weight, module:_options()
+  if name:find "^RNN" or name:find "^LSTM" or name:find "^GRU" then
+    return recurrent(module, x)
+  end
   if not neap.is_tensor(w) or name:find "^Embedding" or w:numel() == 0 then
     return 0
   elseif w.ndim == 1 or name:find "Norm" then return y:numel() end

@@ -229,6 +229,12 @@ describe("the summary of a module", function()
     assert.equal(8, s.multiply_adds)
   end)
 
+  it("counts all matrices of recurrent layers at each step", function()
+    local s = nn.GRU(2, 3, {bidirectional = true}):summary{4, 5, 2}
+    assert.equal(2 * (9 * 2 + 9 * 3) * 4 * 5, s.multiply_adds)
+    assert.same({4, 5, 6}, s[1].shape)
+  end)
+
   it("counts norms by elements, and stands layers of no size", function()
     local s = nn.LayerNorm({4, 5}):summary{2, 4, 5}
     assert.equal(40, s.multiply_adds)
