@@ -10,7 +10,7 @@ local samples = {}
 for _, family in ipairs{"elementwise", "reduce", "shape", "products",
                         "make", "images",
                         "embedding", "noise", "losses", "linalg",
-                        "recurrent"} do
+                        "recurrent", "attention"} do
   for name, list in pairs(require("spec.op.samples." .. family)) do
     samples[name] = list
   end

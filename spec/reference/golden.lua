@@ -607,6 +607,7 @@ local function run_case(case)
   elseif space == "torch" or space == "F" or space == "Tensor" then
     run_function(case, name)
   elseif space == "lr_scheduler" then run_schedule(case)
+  elseif op == "scaled_dot_product_attention" then run_function(case, op)
   elseif op:find "clip_grad" then run_clip(case, op:match "[%w_]+$")
   elseif space == "nn" and not name:find("%.") then run_module(case)
   elseif op == "optim.LBFGS" then run_lbfgs(case)

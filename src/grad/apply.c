@@ -288,6 +288,7 @@ static void draw (nx_ctx *C, const nx_node *n) {
   if (n->out[0] == NULL) return;
   most = n->out[0]->len;
   if (n->nin > 0 && n->in[0] && n->in[0]->len > most) most = n->in[0]->len;
+  if (n->op->draws) most = n->op->draws(n);
   if (d->counter == NX_NOT_DRAWN &&
       (n->inplace || n->into || n->out[0]->store == NULL))    /* else y is x */
     *d = nx_reserve(&C->random, (uint64_t)most);

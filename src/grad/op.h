@@ -60,6 +60,9 @@ struct nx_op {
   const char *(*saved) (const nx_node *n);
   /* what messages and pictures call a node; NULL: 'name' */
   const char *(*title) (const nx_node *n);
+  /* how many counters a random operation takes from the stream; NULL: one
+     for each element of its result or first input */
+  int64_t (*draws) (const nx_node *n);
   unsigned flags;
 };
 

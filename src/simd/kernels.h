@@ -69,6 +69,23 @@ enum {
 typedef void nx_cell_fn (size_t rows, size_t n, void *const *p,
                          const ptrdiff_t *step);
 
+/* A block of attention: see attention.h. */
+typedef struct nx_attend {
+  size_t rows, cols;           /* queries and keys */
+  void *s;                     /* scores */
+  ptrdiff_t lds;
+  const void *mask;            /* numbers to add, or NULL */
+  ptrdiff_t ldm;
+  int causal;                  /* row r sees 'limit' + r columns */
+  ptrdiff_t limit;
+  double scale;
+  void *max, *sum;             /* of each row */
+  void *y;                     /* outputs so far, or gradients */
+  ptrdiff_t ldy;
+  size_t width;
+} nx_attend;
+typedef void nx_attend_fn (const nx_attend *a);
+
 /* Each row of C: activation(row + bias); 'bias' may be NULL. */
 typedef void nx_finish_fn (size_t m, size_t n, void *c, ptrdiff_t ldc,
                            const void *bias, int activation);
@@ -178,6 +195,7 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(cell, rnn_tanh) X(cell, rnn_relu) X(cell, lstm) X(cell, gru) \
   X(cell, rnn_tanh_back) X(cell, rnn_relu_back) X(cell, lstm_back) \
   X(cell, gru_back) \
+  X(attend, attend) X(attend, attend_again) X(attend, attend_slope) \
   X(finish, finish) \
   X(lay, lay) X(deal, deal) \
   X(collect, collect) X(spread, spread) X(patch, patch) \

@@ -1,0 +1,40 @@
+-- Samples of attention.
+
+local F = require "neap".nn.functional
+local i = require "spec.op.samples.inputs"
+local randn, mask, with = i.randn, i.mask, i.with
+
+local function look(options)
+  return with("scaled_dot_product_attention", options or {})
+end
+
+local function masked(m, options)
+  return function(q, k, v)
+    local own = m.dtype == "bool" and m or m:to(q.dtype)
+    return F.scaled_dot_product_attention(q, k, v, own, options or {})
+  end
+end
+
+local seen = mask{{true, false, true, true}, {true, true, false, false},
+                  {false, false, false, true}}
+
+local samples = {
+  scaled_dot_product_attention = {
+    {look(), {randn(3, 2), randn(4, 2), randn(4, 3)}},
+    {look{is_causal = true}, {randn(2, 3, 4), randn(2, 5, 4),
+                              randn(2, 5, 4)}},
+    {look{scale = 0.3}, {randn(2, 4, 3, 2), randn(2, 2, 4, 2),
+                         randn(2, 2, 4, 2)}},
+    {look{is_causal = true}, {randn(4, 3, 2), randn(1, 3, 2),
+                              randn(1, 3, 2)}},
+    {masked(seen), {randn(2, 3, 2), randn(2, 4, 2), randn(2, 4, 2)}},
+    {masked(randn(4), {is_causal = true}),
+     {randn(3, 2), randn(4, 2), randn(4, 2)}},
+    {look(), {randn(2, 3, 2), randn(2, 4, 2), randn(2, 4, 2),
+              randn(3, 4)}},
+    {look(), {randn(0, 2), randn(3, 2), randn(3, 2)}},
+    {look(), {randn(70, 5), randn(150, 5), randn(150, 5)},
+     {grad = false}}}
+}
+samples.attention = samples.scaled_dot_product_attention
+return samples
