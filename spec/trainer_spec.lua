@@ -275,4 +275,72 @@ describe("a Trainer", function()
                    message(made, {metrics = {"acuracy"}}))
   end)
 
+  it("trains sequences with lengths and a state that goes on", function()
+    neap.manual_seed(2)
+    local Net = nn.Module:extend "TrainerSequences"
+    function Net:init()
+      self.gru = nn.GRU(1, 8)
+      self.head = nn.Linear(8, 1)
+    end
+    function Net:forward(x, lengths)
+      local _, h = self.gru(x, nil, {lengths = lengths})
+      return self.head(h[-1]):squeeze(2)
+    end
+    local list = {}
+    for n = 1, 12 do list[n] = {neap.randn(n, 1), n / 12} end
+    local rnn, net = nn.utils.rnn, Net()
+    local loader = data.DataLoader(data.ListDataset(list), {
+      batch_size = 5, collate = function(samples)
+        local xs, ys = {}, {}
+        for i, s in ipairs(samples) do xs[i], ys[i] = s[1], s[2] end
+        local x, lengths = rnn.pad_sequence(xs)
+        return x, lengths, neap.tensor(ys)
+      end})
+    local mse = nn.MSELoss()
+    local trainer = neap.Trainer{
+      model = net, optimizer = optim.Adam(net:parameters(), {lr = 0.02}),
+      step = function(model, x, lengths, y)
+        local p = model(x, lengths)
+        return mse(p, y), p, y
+      end}
+    trainer:fit(loader, {epochs = 20, progress = false})
+    local found, sum = trainer:predict(loader), 0
+    assert.same({12}, found.shape)
+    for i, sample in ipairs(list) do
+      local alone = net(sample[1]:unsqueeze(2), {i})
+      assert.near(alone:item(), found[i], 1e-5)
+      sum = sum + (found[i] - sample[2]) ^ 2
+    end
+    assert.near(sum / 12, trainer:evaluate(loader).loss, 1e-5)
+  end)
+
+  it("reads running text with a state that the step returns", function()
+    local ids = neap.arange(0, 120) % 5 + 1
+    local Net = nn.Module:extend "TrainerRunningText"
+    function Net:init()
+      self.embedding = nn.Embedding(5, 8)
+      self.gru = nn.GRU(8, 8)
+      self.head = nn.Linear(8, 5)
+    end
+    function Net:forward(x, state)
+      local y
+      y, state = self.gru(self.embedding(x), state)
+      return self.head(y), state
+    end
+    local net, state = Net(), nil
+    local criterion = nn.CrossEntropyLoss()
+    local trainer = neap.Trainer{
+      model = net, optimizer = optim.Adam(net:parameters(), {lr = 0.05}),
+      step = function(model, x, y)
+        local scores
+        scores, state = model(x, nn.utils.rnn.detach(state))
+        scores, y = scores:flatten(1, 2), y:flatten()
+        return criterion(scores, y), scores, y, state
+      end}
+    local history = trainer:fit(
+      neap.text.Continuous(ids, {batch_size = 4, steps = 10}),
+      {epochs = 15, progress = false})
+    assert.is_true(history[#history].loss < 0.5, tostring(history))
+  end)
+
 end)

@@ -273,11 +273,20 @@ local function copied(value)
   return t
 end
 
+local function has_methods(value)
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__index") ~= nil
+end
+
 local function describe_value(value, context, label, where)
   local kind = type(value)
   if context.live and not nn.is_module(value) and
      (kind ~= "table" or getmetatable(value) ~= nil) then
     return copied(value)
+  elseif kind == "table" and has_methods(value) then
+    error(("save: argument %s of %s is an object, %s; a file holds plain " ..
+           "data, such as its state_dict()"):format(where, label,
+           (tostring(value):gsub("^table: .*", "of a class"))), 0)
   elseif kind == "table" then
     local copy = {}
     context.depth = (context.depth or 0) + 1

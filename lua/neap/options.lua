@@ -132,7 +132,10 @@ function options.read(who, given, declared)
   end
   for name, value in pairs(given or {}) do
     local o = known[name]
-    if not o then
+    if not o and math.type(name) == "integer" then
+      fail("%s: options have names, as in {%s = ...}; entry %d has none",
+           who, declared[1] and declared[1][1] or "name", name)
+    elseif not o then
       fail("%s: no option '%s'%s",
            who, tostring(name), options.near(name, declared))
     end

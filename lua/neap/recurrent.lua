@@ -16,8 +16,7 @@ local nn = neap.nn
 
 local function lengths_of(who, given)
   local o = options.read(who, given, {{"lengths", "table|tensor"}})
-  if o.lengths == nil or neap.is_tensor(o.lengths) then return o.lengths end
-  return neap.tensor(o.lengths, {dtype = "int64"})
+  return neap.nn.utils.rnn._lengths(who, o.lengths)
 end
 
 -- The parts of a state, which the layer calls `names`; a layer with skip
@@ -28,6 +27,10 @@ local function parts_of(who, state, names)
   if neap.is_tensor(state) or type(state) ~= "table" then
     fail("%s: the state is a %s, expected %s", who,
          neap.is_tensor(state) and "tensor" or type(state), whole)
+  end
+  if state.lengths ~= nil then
+    fail("%s: lengths come third: %s", who, "layer(x, state or nil, " ..
+         "{lengths = ...})")
   end
   for i = 1, #names do
     if not neap.is_tensor(state[i]) then
@@ -101,6 +104,9 @@ function Stream:set_state(state)
   local h, c = self:_state()
   local parts = {parts_of("set_state", state, c and {"h", "c"} or {"h"})}
   for i, own in ipairs{h, c} do
+    if own.ndim == 2 and parts[i].ndim == 3 and parts[i].shape[2] == 1 then
+      parts[i] = parts[i]:squeeze(2)             -- of a batch of one
+    end
     if table.concat(parts[i].shape, "x") ~= table.concat(own.shape, "x") then
       fail("set_state: %s is %s, expected %s", i == 1 and "h" or "c",
            table.concat(parts[i].shape, "x"), table.concat(own.shape, "x"))

@@ -7,6 +7,19 @@ local utils = neap.nn.utils
 local rnn = {}
 utils.rnn = rnn
 
+-- A list of lengths as a tensor; others as they are.
+function rnn._lengths(who, lengths)
+  if type(lengths) ~= "table" or neap.is_tensor(lengths) then
+    return lengths
+  end
+  for i, n in ipairs(lengths) do
+    if math.type(n) ~= "integer" then
+      fail("%s: lengths[%d] is %s, expected an integer", who, i, tostring(n))
+    end
+  end
+  return neap.tensor(lengths, {dtype = "int64"})
+end
+
 --- pad_sequence(list, {batch_first, padding_value}): tensors (steps, ...)
 -- of several lengths as one (longest, batch, ...), or (batch, longest,
 -- ...), filled up with padding_value (0).
@@ -22,6 +35,10 @@ function rnn.pad_sequence(list, given)
   for i, t in ipairs(list) do
     if not neap.is_tensor(t) or t.ndim == 0 then
       fail("pad_sequence: item %d is no tensor (steps, ...)", i)
+    end
+    if t.dtype ~= list[1].dtype then
+      fail("pad_sequence: item %d is %s, the first is %s", i, t.dtype,
+           list[1].dtype)
     end
     lengths[i] = #t
     longest = math.max(longest, #t)
@@ -39,9 +56,7 @@ function rnn.pad_sequence(list, given)
 end
 
 local function as_lengths(who, lengths)
-  if type(lengths) == "table" and not neap.is_tensor(lengths) then
-    lengths = neap.tensor(lengths, {dtype = "int64"})
-  end
+  lengths = rnn._lengths(who, lengths)
   if not neap.is_tensor(lengths) or lengths.ndim ~= 1 then
     fail("%s: expected lengths, one for each sequence", who)
   end
@@ -56,6 +71,11 @@ function rnn.mask(lengths, given)
     {"batch_first", "boolean", default = false},
     {"steps", "integer", least = 0}})
   lengths = as_lengths("mask", lengths)
+  if #lengths > 0 and (lengths:min():item() < 0 or
+     o.steps and lengths:max():item() > o.steps) then
+    fail("mask: lengths are from %d to %d, expected 0 to %s",
+         lengths:min():item(), lengths:max():item(), o.steps or "any number")
+  end
   local steps = o.steps or (#lengths > 0 and lengths:max():item() or 0)
   local at = neap.arange(steps)
   if o.batch_first then return at:le(lengths:unsqueeze(2)) end
@@ -74,8 +94,9 @@ function rnn.valid(x, lengths, given)
   local mask = rnn.mask(lengths, {
     batch_first = o.batch_first, steps = x.shape[o.batch_first and 2 or 1]})
   if mask.shape[1] ~= x.shape[1] or mask.shape[2] ~= x.shape[2] then
-    fail("valid: %d lengths for a batch of %s", mask.shape[o.batch_first and
-         1 or 2], table.concat(x.shape, "x"))
+    fail("valid: %d lengths for a batch of %s (%s)", #lengths,
+         table.concat(x.shape, "x"), o.batch_first and "batch first" or
+         "steps first; or batch_first = true")
   end
   return x[mask]
 end
@@ -84,6 +105,9 @@ end
 -- long sequence. nil stays nil.
 function rnn.detach(state)
   if state == nil then return nil end
+  if type(state) ~= "table" and not neap.is_tensor(state) then
+    fail("detach: expected a state, not a %s", type(state))
+  end
   if neap.is_tensor(state) then return state:detach() end
   local out = {}
   for i, part in ipairs(state) do out[i] = rnn.detach(part) end
@@ -111,6 +135,9 @@ local function masked(class)
     options.read(class._name, given, {{"lengths", "table|tensor"},
                                       {"mask", "any"},
                                       {"batch_first", "boolean"}})
+    if given.mask ~= nil and given.lengths ~= nil then
+      fail("%s: lengths and mask exclude each other", class._name)
+    end
     return forward(self, rows(class._name, x, given),
                    rows(class._name, target, given))
   end

@@ -133,7 +133,8 @@ end
 -- not finite: "error" (default) stops and names the step and the layer,
 -- "skip" leaves the batch out, "ignore" goes on; step: a function(model,
 -- ...batch) that returns loss, prediction and target, instead of
--- loss(model(x), y).
+-- loss(model(x), y). What a batch made is freed after it, but for what the
+-- step returns: a state that is carried along comes fourth.
 local function new(given)
   local self = options.read("Trainer", given, declared)
   if not self.step and not self.loss then
@@ -226,14 +227,17 @@ local function compute(self, ...)
 end
 
 -- The same, where the loss was looked at.
-local function compute_checked(self, ...)
-  local loss, prediction, target = compute(self, ...)
+local function checked(loss, ...)
   if not neap.is_tensor(loss) or loss:numel() ~= 1 then
     fail("Trainer: the loss is %s, expected a tensor of one element, as " ..
          ":mean() gives it", neap.is_tensor(loss) and
          table.concat(loss.shape, "x") or "a " .. type(loss))
   end
-  return loss, prediction, target
+  return loss, ...
+end
+
+local function compute_checked(self, ...)
+  return checked(compute(self, ...))
 end
 
 local function is_finite(x) return x - x == 0 end
@@ -317,16 +321,19 @@ local function clip(self)
   end
 end
 
--- How many samples a batch has.
-local function count(target)
-  return neap.is_tensor(target) and target.ndim > 0 and #target or 1
+-- How many samples a batch has: the loader knows, or the size of x tells.
+local function count(loader, x)
+  local ids = loader.ids
+  if neap.is_tensor(ids) then return #ids end
+  return neap.is_tensor(x) and x.ndim > 0 and #x or 1
 end
 
 -- One batch: gives its loss, prediction and target, or nil if it was left
 -- out. Gradients are those of the mean over the batches of a step. What a
 -- step makes ends with its scope, but for the results.
 local function learn(self, number, ...)
-  local loss, prediction, target = compute_checked(self, ...)
+  local results = table.pack(compute_checked(self, ...))
+  local loss, prediction, target = table.unpack(results, 1, 3)
   local value = loss:item()
   if not is_finite(value) and self.nan ~= "ignore" then
     if self.nan == "error" then refuse(self, value, table.pack(...)) end
@@ -348,7 +355,8 @@ local function learn(self, number, ...)
     end
     self.steps = self.steps + 1
   end
-  return value, prediction:detach(), target
+  return value, prediction:detach(), target,
+         table.unpack(results, 4, results.n)
 end
 
 -- The batches of a pass, each as {n =, ...}.
@@ -418,14 +426,14 @@ local function train_epoch(self, loader, epochs)
   local total, seen, number, done = 0, 0, 0, 0
   local bar = self.progress and progress.bar{
     title = ("epoch %d/%d"):format(self.epoch, epochs),
-    total = loader:samples(), unit = "samples"}
+    total = loader.samples and loader:samples() or 0, unit = "samples"}
   set_mode(self, true)
   for _, metric in ipairs(self.metrics) do metric:reset() end
   for batch in packed(loader) do
     local value, prediction, target = neap.scope(function()
       return learn(self, number, table.unpack(batch, 1, batch.n))
     end)
-    local n = count(batch[1])
+    local n = count(loader, batch[1])
     if value then
       measure(self, prediction, target)
       total, seen, number = total + value * n, seen + n, number + 1
@@ -547,7 +555,7 @@ function Trainer:evaluate(given, o)
       local loss, prediction, target = neap.scope(function()
         return compute_checked(self, table.unpack(batch, 1, batch.n))
       end)
-      local n = count(batch[1])
+      local n = count(loader, batch[1])
       check_gaps(self, loss:item(), batch)
       total, seen = total + loss:item() * n, seen + n
       measure(self, prediction, target)
@@ -558,7 +566,18 @@ function Trainer:evaluate(given, o)
   return setmetatable(results(self, total, seen, {}), Results)
 end
 
---- What the model says to the first value of every sample, in one tensor.
+-- What the model says to a batch: where there is a step, its prediction.
+local function said(self, x, ...)
+  if self.step and select("#", ...) > 0 then
+    local _, prediction = self.step(self.model, x, ...)
+    return prediction
+  end
+  return (self.model(x))
+end
+
+--- What the model says to the first value of every sample (with a step, the
+-- step's prediction for every batch, if there is more in it than x), in one
+-- tensor: joined along dimension 1, which must be that of the samples.
 -- `given` is a loader, a dataset or a tensor of samples.
 function Trainer:predict(given, o)
   o = options.read("predict", o, {
@@ -568,7 +587,11 @@ function Trainer:predict(given, o)
   local training, parts = self.model.training, {}
   set_mode(self, false)
   neap.no_grad(function()
-    for x in loader:batches() do parts[#parts + 1] = self.model(x) end
+    for batch in packed(loader) do
+      parts[#parts + 1] = neap.scope(function()
+        return said(self, table.unpack(batch, 1, batch.n))
+      end)
+    end
   end)
   if training then set_mode(self, true) end
   return neap.cat(parts, 1)

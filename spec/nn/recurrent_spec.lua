@@ -279,6 +279,11 @@ describe("recurrent layers", function()
     says("LSTM: x has 4 features in its last dim, expected 3 (x is 5x2x4)",
          neap.randn(5, 2, 4))
     says("LSTM: the state is a tensor, expected {h, c}", x, neap.ones(3))
+    says("LSTM: lengths come third", x, {lengths = {5, 3}})
+    says("LSTM: options have names, as in {lengths = ...}; entry 1 has none",
+         x, nil, {5, 3})
+    assert.matches("of a second result of a call in the argument",
+                   message(nn.Linear(4, 2), net(x)))
     says("LSTM: part 2 of the state, c, is a nil, expected a tensor", x,
          {neap.zeros(2, 2, 4)})
     says("LSTM: h is 1x2x4, expected 2x2x4 (layers, batch, features)", x,

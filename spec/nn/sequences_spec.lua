@@ -39,7 +39,11 @@ describe("sequences of several lengths", function()
     assert.same({{1, 2}, {5, 6}, {7, 8}},
                 rnn.valid(y:narrow(1, 1, 2), {1, 2},
                           {batch_first = true}):totable())
-    assert.matches("3 lengths for a batch of 3x2x2",
+    assert.matches("lengths%[2%] is 1.5, expected an integer",
+                   message(rnn.mask, {1, 1.5}))
+    assert.matches("lengths are from %-1 to 3, expected 0 to 2",
+                   message(rnn.mask, {3, -1}, {steps = 2}))
+    assert.matches("3 lengths for a batch of 3x2x2 %(steps first;",
                    message(rnn.valid, y, {1, 1, 1}))
   end)
 
@@ -78,6 +82,13 @@ describe("sequences of several lengths", function()
     local cut = rnn.detach(state)
     assert.is_false(cut[1].requires_grad or cut[2].requires_grad)
     assert.is_nil(rnn.detach(nil))
+    assert.matches("detach: expected a state, not a number",
+                   message(rnn.detach, 7))
+    net(neap.randn(2, 1, 2), state):sum():backward()
+    assert.matches("detach%(%) what goes on from there, such as a state",
+                   message(function()
+                     net(neap.randn(2, 1, 2), state):sum():backward()
+                   end))
   end)
 
 end)

@@ -50,6 +50,13 @@ describe("a vocabulary", function()
     assert.equal(1, v:id "<pad>")
     v = text.Vocabulary("a a b", {unit = "word", min_count = 2})
     assert.same({"a"}, v.tokens)
+    assert.matches("max_size is 1, but there are 2 special pieces",
+                   message(text.Vocabulary, "a", {specials = {"<a>", "<b>"},
+                                                  max_size = 1}))
+    assert.matches("expected a string or a list of strings, not nil",
+                   message(text.Vocabulary))
+    assert.matches("decode: expected numbers, a list or a tensor, not a num",
+                   message(v.decode, v, 3))
   end)
 
   it("is saved and loaded", function()
@@ -59,6 +66,10 @@ describe("a vocabulary", function()
     local again = text.load_vocabulary(path)
     assert.same(v.tokens, again.tokens)
     assert.same(v:encode("hxé"):totable(), again:encode("hxé"):totable())
+    v = text.Vocabulary "caf\xe9 \xff"        -- bytes that are no UTF-8
+    v:save(path)
+    assert.same(v.tokens, text.load_vocabulary(path).tokens)
+    assert.same(v.tokens, text.load_vocabulary(v:state_dict()).tokens)
     local file = assert(io.open(path, "w"))
     file:write '{"unit": "char", "tokens": [1]}'
     file:close()
@@ -125,6 +136,12 @@ describe("byte-pair encoding", function()
     assert.same(merges, bpe.merges)
   end)
 
+  it("takes time for the length of a text without spaces", function()
+    local s = ("acgtéacca"):rep(3000)
+    local bpe = text.BPE({s, "words too"}, {size = 300})
+    assert.equal(s, bpe:decode(bpe:encode(s)))
+  end)
+
   it("is saved and loaded, and refuses what is none", function()
     local bpe, path = text.BPE(sample, {size = 264}), os.tmpname()
     bpe:save(path)
@@ -184,6 +201,7 @@ describe("batches of running text", function()
       n = n + #a
     end
     assert.equal(7, n)
+    assert.equal(7, text.Windows(neap.arange(1, 10), {steps = 3}):size())
     assert.matches("Windows: steps is 10, expected 1 to 9",
                    message(text.Windows, neap.arange(1, 10), 10))
   end)
@@ -206,6 +224,12 @@ describe("batches of running text", function()
     end
     assert.is_true(waste < 400, tostring(waste))
     assert.is_false(neap.equal(order, sampler:indices()))
+    local set = neap.data.ListDataset(lengths)
+    local loader = neap.data.DataLoader(set, {sampler = sampler})
+    assert.equal(10, #loader)
+    assert.matches("batch_size is 7, but the sampler makes batches of 10",
+                   message(neap.data.DataLoader, set, {sampler = sampler,
+                                                       batch_size = 7}))
   end)
 
 end)
@@ -254,6 +278,8 @@ describe("sampling", function()
     local a = text.sample(z, {generator = g})
     assert.equal("integer", math.type(a))
     assert.equal(a, text.sample(z, {generator = neap.generator(3)}))
+    assert.matches("sample: a score is NaN",
+                   message(text.sample, neap.tensor{0 / 0, 1}))
     assert.matches("sample: expected scores",
                    message(text.sample, neap.ones(1, 2, 3)))
     assert.matches("temperature is %-1, expected a number of at least 0",
@@ -282,6 +308,11 @@ describe("continuations", function()
       each = function(id) seen[#seen + 1] = id end})
     assert.same({3, 4}, ids)
     assert.same(ids, seen)
+    local rows = text.generate(function(id, s)   -- scores as one row
+      local p, n = step(id, s)
+      return p:unsqueeze(1), n
+    end, {1}, {temperature = 0, length = 2})
+    assert.same({2, 3}, rows)
     assert.matches("generate: expected numbers to begin with",
                    message(text.generate, step, {}))
   end)

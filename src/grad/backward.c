@@ -58,8 +58,9 @@ static int find_nodes (pass *p) {
     nx_node *n = p->ready.v[--p->ready.n];
     if (n->spent)
       return nx_fail(p->C, NEAP_EGRAD, "backward: the graph was freed by a "
-                     "backward before (its '%s'); pass retain_graph = true "
-                     "there to use it twice", nx_title(n));
+                     "backward before (its '%s'); detach() what goes on from "
+                     "there, such as a state, or pass retain_graph = true to "
+                     "use it twice", nx_title(n));
     for (int i = 0; i < n->nin; i++) {
       nx_node *from = n->edge[i].node;
       if (from == NULL || is_end(p, from)) continue;

@@ -472,7 +472,9 @@ static int read_inputs (lua_State *L, nl_state *S, const nx_module *m,
                                  lua_tostring(L, -2)) : -1;
         if (at < 0 && lua_isinteger(L, -2))
           nl_error(L, S, "%s: argument %d is a list, expected a tensor "
-                   "(neap.tensor makes one of it)", m->class_name, i - 1);
+                   "(neap.tensor makes one of it%s)", m->class_name, i - 1,
+                   i > 2 ? "; of a second result of a call in the argument, "
+                   "as in f((g(x))), parentheses get rid" : "");
         if (at < 0)
           nl_error(L, S, "%s: a call takes %s", m->class_name,
                    nx_layer_inputs(m->layer));

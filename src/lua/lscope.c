@@ -119,19 +119,39 @@ static nl_scope *check_scope (lua_State *L, nl_state *S) {
 }
 
 
-/* s:keep(t): t outlives the scope; it belongs to the one around */
-static int s_keep (lua_State *L) {
-  nl_state *S = nl_S(L);
-  nl_scope *s = check_scope(L, S);
+#define MAXDEPTH 8             /* of tables that hold what is kept */
+
+/* a tensor, or those in a table */
+static void keep_value (lua_State *L, nl_state *S, nl_scope *s, int i,
+                        int depth) {
   nl_tensor *h;
-  nl_checktensor(L, S, 2);
-  h = lua_touserdata(L, 2);
+  if (lua_istable(L, i) && depth < MAXDEPTH) {
+    luaL_checkstack(L, 4, "tables that are kept");
+    lua_pushnil(L);
+    while (lua_next(L, i)) {
+      if (nl_totensor(L, S, lua_gettop(L)) || lua_istable(L, -1))
+        keep_value(L, S, s, lua_gettop(L), depth + 1);
+      lua_pop(L, 1);
+    }
+    return;
+  }
+  nl_checktensor(L, S, i);
+  h = lua_touserdata(L, i);
   if (s->open && h->scope == s) {
     nl_scope_remove(h);
     if (s->around) link_handle(s->around, h);
   }
-  lua_settop(L, 2);
-  return 1;
+}
+
+/* s:keep(t, ...): tensors, or tables with tensors in them, outlive the
+   scope; they belong to the one around. Returns what it was given */
+static int s_keep (lua_State *L) {
+  nl_state *S = nl_S(L);
+  nl_scope *s = check_scope(L, S);
+  int n = lua_gettop(L);
+  for (int i = 2; i <= n; i++)
+    if (!lua_isnil(L, i)) keep_value(L, S, s, i, 0);
+  return n - 1;
 }
 
 

@@ -43,6 +43,12 @@ static int by_label (const nx_node *n) {
 }
 
 
+/* x (a, b, classes) with labels (a, b): of a sequence */
+static int is_sequence (const nx_tensor *x, const nx_tensor *t) {
+  return x->ndim == 3 && t->ndim == 2 && t->shape[0] == x->shape[0] &&
+         t->shape[1] == x->shape[1];
+}
+
 static int check_target (nx_ctx *C, const nx_node *n) {
   const nx_tensor *x = n->in[0], *t = n->in[1];
   char xt[NX_SHAPE_TEXT], tt[NX_SHAPE_TEXT];
@@ -58,9 +64,11 @@ static int check_target (nx_ctx *C, const nx_node *n) {
   if (fits) return 0;
   return nx_op_fail(C, n, NEAP_ESHAPE, "target (%s %s) does not fit x (%s "
                     "%s): expected a label for each row or probabilities in "
-                    "the shape of x", nx_dtype_name(t->dtype),
+                    "the shape of x%s", nx_dtype_name(t->dtype),
                     nx_shape_of(t, tt), nx_dtype_name(x->dtype),
-                    nx_shape_of(x, xt));
+                    nx_shape_of(x, xt), is_sequence(x, t) ? " (classes are "
+                    "dimension 2; of (steps, batch, classes) it takes "
+                    "x:flatten(1, 2) and target:flatten())" : "");
 }
 
 

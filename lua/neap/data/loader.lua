@@ -73,6 +73,12 @@ function loader.DataLoader(set, given)
          type(self.sampler.indices) ~= "function") then
     fail("DataLoader: a sampler has indices(), see WeightedSampler")
   end
+  local own = self.sampler and self.sampler.batch_size
+  if own and (given.batch_size or own) ~= own then
+    fail("DataLoader: batch_size is %d, but the sampler makes batches of %d",
+         given.batch_size, own)
+  end
+  self.batch_size = own or self.batch_size
   self.dataset, self.pass, self.position = set, 0, 0
   return setmetatable(self, DataLoader)
 end

@@ -13,6 +13,26 @@ BPE.__index = BPE
 
 -- Pieces that no pair reaches across: a word with the space in front of it,
 -- or a run of other characters.
+local LONGEST = 128
+
+-- A run of characters in parts of bounded length: the time for a text
+-- without spaces grows with its length, not with the square of it.
+local function each_part(s, from, last, f)
+  while last - from >= LONGEST do
+    local cut = from + LONGEST
+    for back = 0, 3 do                   -- not inside a character
+      local b = s:byte(cut - back)
+      if b < 0x80 or b >= 0xc0 then
+        cut = cut - back
+        break
+      end
+    end
+    f(s:sub(from, cut - 1))
+    from = cut
+  end
+  f(s:sub(from, last))
+end
+
 local function each_chunk(s, f)
   local at = 1
   while at <= #s do
@@ -21,7 +41,7 @@ local function each_chunk(s, f)
     if not last then _, last = s:find("^%s+", at) end
     -- a space in front of a word belongs to it
     if last > at and s:find("^ [%w'\x80-\xff]", last) then last = last - 1 end
-    f(s:sub(at, last))
+    each_part(s, at, last, f)
     at = last + 1
   end
 end
@@ -87,24 +107,26 @@ local function index(self)
   return setmetatable(self, BPE)
 end
 
---- BPE(text, {size}): learns pairs until there are `size` numbers (1000;
+--- BPE(text, {size}), of a string or a list of strings: learns pairs until there are `size` numbers (1000;
 -- 1 to 256 are the bytes), or no pair is there twice. Words do not merge
 -- with what follows them.
 function bpe.BPE(text, given)
   local o = options.read("BPE", given, {
     {"size", "integer", default = 1000, least = 256}})
-  if type(text) ~= "string" then
-    fail("BPE: expected a string to learn from, not %s", type(text))
-  end
   local known, words = {}, {}
-  each_chunk(text, function(chunk)
-    local word = known[chunk]
-    if not word then
-      word = {list = bytes_of(chunk), count = 0}
-      known[chunk], words[#words + 1] = word, word
+  for _, s in ipairs(type(text) == "table" and text or {text}) do
+    if type(s) ~= "string" then
+      fail("BPE: expected a string to learn from, not %s", type(s))
     end
-    word.count = word.count + 1
-  end)
+    each_chunk(s, function(chunk)
+      local word = known[chunk]
+      if not word then
+        word = {list = bytes_of(chunk), count = 0}
+        known[chunk], words[#words + 1] = word, word
+      end
+      word.count = word.count + 1
+    end)
+  end
   local merges = {}
   local counts, places, add = count_pairs(words)
   for id = 257, o.size do
@@ -177,6 +199,9 @@ end
 --- The string that numbers (a list or a tensor) stand for.
 function BPE:decode(ids)
   if neap.is_tensor(ids) then ids = ids:reshape(-1):totable() end
+  if type(ids) ~= "table" then
+    fail("decode: expected numbers, a list or a tensor, not a %s", type(ids))
+  end
   local list = {}
   for i, id in ipairs(ids) do list[i] = self:token(id) end
   return table.concat(list)

@@ -45,6 +45,7 @@ function sampling.sample(logits, given)
   return neap.no_grad(function()
     local z = logits:detach()
     if z.ndim == 1 then z = z:unsqueeze(1) end
+    if z:isnan():any():item() then fail("sample: a score is NaN") end
     local ids
     if o.temperature == 0 then ids = z:argmax(2)
     else
@@ -81,7 +82,7 @@ function sampling.generate(step, ids, given)
     local out, state, scores = {}, o.state, nil
     for _, id in ipairs(ids) do scores, state = step(id, state) end
     for i = 1, o.length do
-      local id = sampling.sample(scores, draw)
+      local id = sampling.sample(scores:reshape(-1), draw)
       if id == o.stop then break end
       out[i] = id
       if o.each then o.each(id) end
@@ -165,6 +166,10 @@ function sampling.beam_search(step, first, given)
     {"width", "integer", default = 4, least = 1},
     {"length", "integer", default = 50, least = 1}, {"stop", "integer"},
     {"state", "any"}, {"length_penalty", "number", default = 0, least = 0}})
+  if math.type(first) ~= "integer" then
+    fail("beam_search: expected the number to begin with, not %s",
+         neap.is_tensor(first) and "a tensor" or type(first))
+  end
   setmetatable(self, Search)
   self.step, self.done = step, {}
   self.live = {{ids = {}, log_probability = 0, last = first,

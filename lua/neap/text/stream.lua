@@ -43,6 +43,14 @@ function stream.Continuous(ids, given)
   return setmetatable(o, Continuous)
 end
 
+function Continuous:__tostring()
+  return ("Continuous: %d batches of %d strips and %d steps"):format(
+    self:size(), self.batch_size, self.steps)
+end
+
+--- How many strips are read, all batches together.
+function Continuous:samples() return self:size() * self.batch_size end
+
 --- How many batches there are; the last one may be shorter.
 function Continuous:size() return (self.length - 1) // self.steps + 1 end
 Continuous.__len = Continuous.size
@@ -68,6 +76,7 @@ end)
 -- with the same piece one place further on. A batch is (batch, steps).
 function stream.Windows(ids, steps)
   check("Windows", ids)
+  if type(steps) == "table" then steps = steps.steps end
   if math.type(steps) ~= "integer" or steps < 1 or steps >= #ids then
     fail("Windows: steps is %s, expected 1 to %d", tostring(steps), #ids - 1)
   end
@@ -98,6 +107,11 @@ function stream.BucketSampler(lengths, given)
   if neap.is_tensor(lengths) then lengths = lengths:totable() end
   if type(lengths) ~= "table" or #lengths == 0 then
     fail("BucketSampler: expected the lengths of the sequences")
+  end
+  for i, n in ipairs(lengths) do
+    if type(n) ~= "number" then
+      fail("BucketSampler: length %d is a %s", i, type(n))
+    end
   end
   o.lengths = lengths
   return setmetatable(o, BucketSampler)

@@ -10,6 +10,15 @@ local vocabulary = {}
 local Vocabulary = {}
 Vocabulary.__index = Vocabulary
 
+-- A piece that is no UTF-8 goes into files as the list of its bytes.
+local function plain(token)
+  return utf8.len(token) and token or {token:byte(1, -1)}
+end
+
+local function whole(token)
+  return type(token) == "table" and string.char(table.unpack(token)) or token
+end
+
 local cut = {char = pieces.chars, word = pieces.words}
 
 local function index(self)
@@ -53,6 +62,11 @@ function vocabulary.Vocabulary(text, given)
     {"max_size", "integer", least = 1}, {"specials", "table", default = {}},
     {"unknown", "string"}})
   local list = {}
+  if type(text) ~= "string" and (type(text) ~= "table" or
+     neap.is_tensor(text)) then
+    fail("Vocabulary: expected a string or a list of strings, not %s",
+         neap.is_tensor(text) and "a tensor" or type(text))
+  end
   for _, s in ipairs(type(text) == "table" and text or {text}) do
     local part = cut[o.unit](s)
     table.move(part, 1, #part, #list + 1, list)
@@ -64,6 +78,10 @@ function vocabulary.Vocabulary(text, given)
   end
   for _, special in ipairs(o.specials) do add(special) end
   if o.unknown then add(o.unknown) end
+  if o.max_size and #tokens > o.max_size then
+    fail("Vocabulary: max_size is %d, but there are %d special pieces",
+         o.max_size, #tokens)
+  end
   local known, counts = by_frequency(list)
   local chosen, room = {}, (o.max_size or math.huge) - #tokens
   for _, piece in ipairs(known) do
@@ -111,15 +129,20 @@ end
 -- space between them.
 function Vocabulary:decode(ids)
   if neap.is_tensor(ids) then ids = ids:reshape(-1):totable() end
+  if type(ids) ~= "table" then
+    fail("decode: expected numbers, a list or a tensor, not a %s", type(ids))
+  end
   local list = {}
   for i, id in ipairs(ids) do list[i] = self:token(id) end
   return table.concat(list, self.unit == "word" and " " or "")
 end
 
---- As plain data: what `vocabulary` was made of. Vocabulary.from(data) has
--- the same numbers.
+--- As plain data, for files and arguments of layers; load_vocabulary makes
+-- the same vocabulary of it.
 function Vocabulary:state_dict()
-  return {unit = self.unit, unknown = self.unknown, tokens = self.tokens,
+  local tokens = {}
+  for i, token in ipairs(self.tokens) do tokens[i] = plain(token) end
+  return {unit = self.unit, unknown = self.unknown, tokens = tokens,
           specials = self.specials}
 end
 
@@ -143,13 +166,16 @@ function vocabulary.load_vocabulary(from)
      type(state.tokens) ~= "table" then
     fail("load_vocabulary: this is no vocabulary")
   end
+  local tokens = {}
   for i, token in ipairs(state.tokens) do
-    if type(token) ~= "string" then
+    local ok, piece = pcall(whole, token)
+    if not ok or type(piece) ~= "string" then
       fail("load_vocabulary: piece %d is a %s", i, type(token))
     end
+    tokens[i] = piece
   end
   return index{unit = state.unit, unknown = state.unknown,
-               tokens = state.tokens, specials = state.specials or {}}
+               tokens = tokens, specials = state.specials or {}}
 end
 
 return vocabulary
