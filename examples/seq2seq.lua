@@ -20,6 +20,9 @@ local o = neap.cli("Learns to read dates.", {
   {"test", "integer", default = 500, least = 1, help = "dates"},
   {"seed", "integer", default = 1}
 })
+if o.hidden % 2 == 1 then
+  error("hidden must be even: half of it reads each way", 0)
+end
 neap.manual_seed(o.seed)
 math.randomseed(o.seed)
 
@@ -131,7 +134,7 @@ for step = 1, o.steps do
   nn.utils.clip_grad_norm_(net:parameters(), 1)
   optimizer:step()
   schedule:step()
-  if step % (o.steps // 5) == 0 then
+  if step % math.max(1, o.steps // 5) == 0 then
     print(("step %4d  loss %.4f"):format(step, loss:item()))
   end
 end

@@ -13,6 +13,10 @@ function Embedding.from_pretrained(table_of, given)
          .. "not %s", neap.is_tensor(table_of) and
          table.concat(table_of.shape, "x") or type(table_of))
   end
+  if given ~= nil and type(given) ~= "table" then
+    fail("Embedding.from_pretrained: options are a table such as {freeze = " ..
+         "false}, not a %s", type(given))
+  end
   local o, freeze = {}, true
   for name, value in pairs(given or {}) do
     if name == "freeze" then freeze = value else o[name] = value end

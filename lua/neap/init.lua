@@ -90,7 +90,8 @@ function starts.zeros_(w) return starts.constant_(w, 0) end
 function starts.ones_(w) return starts.constant_(w, 1) end
 
 --- Frees what is made inside, except what is returned or kept by
--- `s:keep(t, ...)` (tensors, and tables with tensors in them): `local s <close> = neap.scope()`, or `neap.scope(f, ...)`,
+-- `s:keep(t, ...)` (tensors, and tables with tensors in them):
+-- `local s <close> = neap.scope()`, or `neap.scope(f, ...)`,
 -- which calls f(s, ...). Parameters, gradients and states of optimisers
 -- never belong to a scope.
 function neap.scope(f, ...)

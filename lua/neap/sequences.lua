@@ -59,6 +59,8 @@ local function as_lengths(who, lengths)
   lengths = rnn._lengths(who, lengths)
   if not neap.is_tensor(lengths) or lengths.ndim ~= 1 then
     fail("%s: expected lengths, one for each sequence", who)
+  elseif lengths:is_floating_point() or lengths.dtype == "bool" then
+    fail("%s: lengths are %s, expected integers", who, lengths.dtype)
   end
   return lengths
 end

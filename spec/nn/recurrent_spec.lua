@@ -310,6 +310,43 @@ describe("recurrent layers", function()
                    message(nn.LSTM, 3, 0))
   end)
 
+  it("notice options and weights that changed since they were made",
+  function()
+    local x = neap.randn(3, 2, 8)
+    local net = nn.RNN(8, 4, {skip = 1})
+    net.skip = -5
+    assert.matches("skip and recompute are numbers of steps", message(net, x))
+    net = nn.LSTM(8, 4, {layer_norm = true})
+    net.num_layers = 2
+    assert.matches("no parameter weight_ih_l1, which the options ask for",
+                   message(net, x))
+    net = nn.GRU(8, 4)
+    net.skip = 3
+    assert.matches("no parameter weight_sh_l0", message(net, x))
+    net = nn.GRU(8, 4)
+    net.num_layers = -1
+    assert.matches("GRU: input_size 8, hidden_size 4, num_layers %-1",
+                   message(net, x))
+    assert.matches("RNN: a size is above", message(nn.RNN, 1, 1,
+                                                   {skip = 1 << 61}))
+    assert.matches("LSTM: a size is above", message(nn.LSTM, 1, 1 << 62))
+    assert.matches("GRUCell: a size is above", message(nn.GRUCell, 1 << 62, 1))
+    assert.matches("LSTM: forget_bias needs biases",
+                   message(nn.LSTM, 3, 4, {bias = false, forget_bias = 1}))
+  end)
+
+  it("take pieces of any length for what is computed again", function()
+    local x = neap.randn(5, 2, 2)
+    local net = nn.LSTM(2, 3)
+    local y = net(x)
+    net.recompute = math.maxinteger
+    assert.same(y:totable(), net(x):totable())
+    net(x):sum():backward()
+    local h = nn.GRUCell(2, 3)(x[1])
+    h:mul_(2)                            -- nothing reads it again
+    h:sum():backward()
+  end)
+
   it("survive each failing request for memory", function()
     local x = neap.randn(3, 2, 2)
     for _, o in ipairs{{num_layers = 2, bidirectional = true},

@@ -75,6 +75,35 @@ describe("a stream", function()
     check.near(y, steps(s, x), 0, 1e-6)
   end)
 
+  it("refuses weights of other shapes and types", function()
+    local function refused(text, change)
+      local net = nn.LSTM(8, 64)
+      change(net)
+      assert.matches(text, message(net.stream, net), 1, true)
+    end
+    refused("bias_ih of layer 1 is float32 100000, expected float32 256",
+            function(net)
+              net.bias_ih_l0 = nn.Parameter(neap.zeros(100000))
+            end)
+    refused("weight_hh of layer 1 is float32 1x1, expected float32 256x64",
+            function(net)
+              net.weight_hh_l0 = nn.Parameter(neap.zeros(1, 1))
+            end)
+    refused("bias_ih of layer 1 is float64 256, expected float32 256",
+            function(net)
+              net.bias_ih_l0 = nn.Parameter(neap.zeros{256,
+                                                       dtype = "float64"})
+            end)
+    refused("expected float32 256x512", function(net) net.input_size = 512 end)
+  end)
+
+  it("tells a graph that its output has changed", function()
+    local s, head = nn.GRU(2, 3):stream(), nn.Linear(3, 1)
+    local out = head(s(neap.randn(2))):sum()
+    s(neap.randn(2))
+    assert.matches("changed in place", message(out.backward, out))
+  end)
+
   it("says what does not fit", function()
     local s = nn.LSTM(3, 4):stream{batch = 2}
     assert.matches("stream: x is 3, expected 2x3", message(s, neap.ones(3)))

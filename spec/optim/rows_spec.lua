@@ -153,6 +153,26 @@ describe("gradients that are rows", function()
                            ids{1}))
   end)
 
+  it("are rows in anomaly mode, which looks for NaN in them", function()
+    local _, e = pair("float32")
+    local opt = optim.SparseAdam(e:parameters())
+    neap.detect_anomaly(function() e(ids{1}):sum():backward() end)
+    opt:step()
+    assert.matches("NaN in the gradient of input weight of 'embedding'",
+                   message(neap.detect_anomaly, function()
+                     e(ids{1}):backward(neap.full({1, 3}, 0 / 0))
+                   end))
+  end)
+
+  it("are added to a gradient that is there in its place", function()
+    local _, e = pair("float32")
+    e.weight:sum():backward()
+    local g = e.weight.grad
+    e(ids{1}):sum():backward()
+    assert.is_true(rawequal(g, e.weight.grad))
+    assert.same({2, 2, 2}, g[1]:totable())
+  end)
+
   it("cost no more than what they touch", function()
     local function bytes(sparse)
       local e = nn.Embedding(100000, 16, {sparse = sparse})

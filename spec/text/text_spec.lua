@@ -270,6 +270,8 @@ describe("sampling", function()
     assert.is_true(nucleus[3] > 900)
     assert.is_true(shares{top_p = 0.9}[2] > 100)
     assert.same({0, 0, 0, 4000}, shares{top_p = 0})
+    assert.same(shares{}, shares{top_p = 1})
+    assert.same({0, 0, 0, 4000}, shares{temperature = 1e-40})
   end)
 
   it("gives a number for a single row, the same with the same seed",
@@ -328,6 +330,16 @@ describe("continuations", function()
                                               length_penalty = 1})
     assert.is_true(#longer[1].ids >= 2)
     assert.equal(4, #text.beam_search(step, 1, {length = 4, width = 2})[1].ids)
+    local function forbidden()
+      return neap.tensor{-math.huge, 1, -math.huge}
+    end
+    local only = text.beam_search(forbidden, 1, {width = 3, length = 2})
+    assert.equal(1, #only)
+    assert.same({2, 2}, only[1].ids)
+    assert.matches("beam_search: a score is NaN",
+                   message(text.beam_search, function()
+                     return neap.tensor{0 / 0, 1}
+                   end, 1))
   end)
 
 end)

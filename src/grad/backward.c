@@ -348,7 +348,7 @@ static nx_tensor *wants_rows (const pass *p, const nx_node *n) {
   nx_tensor *leaf;
   nx_trace *t;
   if (n->op->rows == NULL || p->nx > 0 ||
-      (p->flags & NX_CREATE_GRAPH) || p->C->anomaly) return NULL;
+      (p->flags & NX_CREATE_GRAPH)) return NULL;
   leaf = n->edge[n->op->table].leaf;
   t = leaf ? nx_trace_of(leaf) : NULL;
   return t && t->requires && t->hooks == NULL ? leaf : NULL;
@@ -361,6 +361,8 @@ static int give_rows (pass *p, nx_node *n) {
   nx_rows r = {NULL, NULL};
   if (leaf == NULL || check_saved(C, n)) return 0;
   if (n->op->rows(C, n, n->gy[0], &r) || r.at == NULL) return 0;
+  if (C->anomaly && nx_has_nan(C, r.values) && blame(p, n, n->op->table))
+    return 0;
   return nx_add_row_grad(C, leaf, &r) == 0;
 }
 

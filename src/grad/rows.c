@@ -91,6 +91,19 @@ int nx_rows_add (nx_ctx *C, const nx_rows *a, const nx_rows *b,
 }
 
 
+void nx_rows_into (nx_ctx *C, const nx_rows *r, nx_tensor *table) {
+  nx_map_fn *add = nx_kernels_for(C, table->dtype)->add;
+  size_t bytes = row_bytes(r->values);
+  for (int64_t i = 0; i < r->at->len; i++) {
+    void *p[3];
+    p[0] = p[1] = table->data + (size_t)numbers(r->at)[i] * bytes;
+    p[2] = r->values->data + (size_t)i * bytes;
+    add((size_t)table->shape[1], p, 0, NULL);
+  }
+  table->store->version++;
+}
+
+
 nx_tensor *nx_rows_dense (nx_ctx *C, const nx_rows *r,
                           const nx_tensor *like) {
   nx_tensor *y = nx_zeros(C, like->dtype, like->ndim, like->shape);

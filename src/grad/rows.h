@@ -23,6 +23,9 @@ int nx_rows_sum (nx_ctx *C, const nx_tensor *at, nx_tensor *values,
 int nx_rows_add (nx_ctx *C, const nx_rows *a, const nx_rows *b,
                  nx_rows *out);
 
+/* A whole, dense table gets the rows added. */
+void nx_rows_into (nx_ctx *C, const nx_rows *r, nx_tensor *table);
+
 /* The whole table, with as many rows as 'like' has. */
 nx_tensor *nx_rows_dense (nx_ctx *C, const nx_rows *r, const nx_tensor *like);
 

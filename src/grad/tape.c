@@ -96,6 +96,10 @@ const nx_rows *nx_row_grad (const nx_tensor *t) {
 int nx_add_row_grad (nx_ctx *C, nx_tensor *leaf, const nx_rows *r) {
   nx_trace *t = nx_trace_of(leaf);
   nx_rows sum = *r;
+  if (t->grad && t->grad->link == NULL && nx_is_dense(t->grad)) {
+    nx_rows_into(C, r, t->grad);
+    return 0;
+  }
   if (t->grad) {
     nx_tensor *g = nx_rows_dense(C, r, leaf);
     if (g) g = nx_add_gradients(C, t->grad, g);

@@ -178,13 +178,21 @@ static int want_share (nx_ctx *C, const nx_recurrent *l, const char *name,
                  l->m.class_name, name, p);
 }
 
-static int check_options (nx_ctx *C, const nx_recurrent *l) {
+#define MOST ((int64_t)1 << 24)  /* products of these do not overflow */
+
+int nx_recurrent_check (nx_ctx *C, const nx_recurrent *l) {
   const char *who = l->m.class_name;
   if (l->input_size < 1 || l->hidden_size < 1 || l->num_layers < 1)
     return nx_fail(C, NEAP_EARG, "%s: input_size %lld, hidden_size %lld, "
                    "num_layers %lld: expected at least 1 of each", who,
                    (long long)l->input_size, (long long)l->hidden_size,
                    (long long)l->num_layers);
+  if (l->input_size > MOST || l->hidden_size > MOST ||
+      l->num_layers > MOST || l->skip > MOST)
+    return nx_fail(C, NEAP_EARG, "%s: a size is above %lld", who,
+                   (long long)MOST);
+  if (l->forget_bias != NX_UNSET && !l->bias)
+    return nx_fail(C, NEAP_EARG, "%s: forget_bias needs biases", who);
   if (l->proj_size < 0 || l->proj_size >= l->hidden_size)
     return nx_fail(C, NEAP_EARG, "%s: proj_size is %lld, expected less than "
                    "the %lld units", who, (long long)l->proj_size,
@@ -203,7 +211,7 @@ static int recurrent_init (nx_ctx *C, nx_module *m) {
   nx_recurrent *l = (nx_recurrent *)m;
   int recording = C->recording;
   if (nx_recurrent_cell(l)->has_c == 0) l->forget_bias = NX_UNSET;
-  if (check_options(C, l)) return nx_status(C);
+  if (nx_recurrent_check(C, l)) return nx_status(C);
   C->recording = 0;
   for (int64_t k = 0; k < l->num_layers * directions(l); k++)
     if (add_layer(C, l, k)) break;
@@ -326,15 +334,28 @@ static nx_tensor *state_at (nx_ctx *C, const call *a, nx_tensor *given,
   return zeros ? nx_add(C, zeros, t) : NULL;
 }
 
+/* a parameter that the options ask for: options may have changed since */
+static nx_tensor *needed (nx_ctx *C, const nx_recurrent *l, int wanted,
+                          const char *what, int64_t k) {
+  nx_tensor *t = wanted ? nx_recurrent_param(l, what, k) : NULL;
+  char name[NX_MAXNAME];
+  if (t || !wanted) return t;
+  name_of(l, what, k, name);
+  nx_fail(C, NEAP_EARG, "%s: there is no parameter %s, which the options ask "
+          "for (they are fixed when the layer is made)", l->m.class_name,
+          name);
+  return NULL;
+}
+
 static void inputs_at (nx_ctx *C, const call *a, nx_tensor *x, int64_t k,
                        nx_tensor **in) {
   const nx_recurrent *l = a->l;
   in[NX_RX] = x;
-  in[NX_RW_IH] = nx_recurrent_param(l, "weight_ih", k);
-  in[NX_RW_HH] = nx_recurrent_param(l, "weight_hh", k);
-  in[NX_RB_IH] = l->bias ? nx_recurrent_param(l, "bias_ih", k) : NULL;
-  in[NX_RB_HH] = l->bias ? nx_recurrent_param(l, "bias_hh", k) : NULL;
-  in[NX_RW_HR] = l->proj_size ? nx_recurrent_param(l, "weight_hr", k) : NULL;
+  in[NX_RW_IH] = needed(C, l, 1, "weight_ih", k);
+  in[NX_RW_HH] = needed(C, l, 1, "weight_hh", k);
+  in[NX_RB_IH] = needed(C, l, l->bias, "bias_ih", k);
+  in[NX_RB_HH] = needed(C, l, l->bias, "bias_hh", k);
+  in[NX_RW_HR] = needed(C, l, l->proj_size > 0, "weight_hr", k);
   in[NX_RH0] = state_at(C, a, a->h, "h_0", k);
   in[NX_RC0] = nx_recurrent_cell(l)->has_c ? state_at(C, a, a->c, "c_0", k)
              : NULL;
@@ -384,10 +405,10 @@ static int run_unrolled (nx_ctx *C, const call *a, nx_tensor *const *in,
   u.reverse = k % directions(l) == 1;
   u.skip = l->skip;
   memcpy(u.in, in, sizeof(u.in));
-  for (int i = 0; l->layer_norm && i < 4; i++)
-    u.norm[i] = nx_recurrent_param(l, norms[i], k);
+  for (int i = 0; i < (u.cell->has_c ? 4 : 2); i++)
+    u.norm[i] = needed(C, l, l->layer_norm, norms[i], k);
   u.keep = kept_units(C, a);
-  if (l->skip) u.w_skip = nx_recurrent_param(l, "weight_sh", k);
+  u.w_skip = needed(C, l, l->skip > 0, "weight_sh", k);
   if (a->past) u.past = nx_select(C, a->past, 0, k);
   return nx_status(C) ? nx_status(C) : nx_unroll(C, &u, out);
 }
@@ -451,13 +472,14 @@ static nx_tensor *final_output (nx_ctx *C, const call *a, nx_tensor *y) {
 static int recurrent_results (nx_ctx *C, nx_module *m, nx_tensor *const *in,
                               nx_tensor **out) {
   call a;
-  int64_t n = ((nx_recurrent *)m)->num_layers * directions((nx_recurrent *)m);
-  size_t block = (size_t)(n * STATES) * sizeof(nx_tensor *);
+  size_t block;
   int count = 0;
   nx_tensor *y;
   memset(&a, 0, sizeof(a));
   a.l = (nx_recurrent *)m;
-  if (open_call(C, &a, in)) return -1;
+  if (nx_recurrent_check(C, a.l) || open_call(C, &a, in)) return -1;
+  block = (size_t)(a.l->num_layers * directions(a.l) * STATES) *
+          sizeof(nx_tensor *);
   a.last = nx_alloc(C, block);
   if (a.last == NULL) return -1;
   memset(a.last, 0, block);

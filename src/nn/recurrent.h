@@ -20,6 +20,8 @@ enum { NX_NO_RESIDUAL, NX_BETWEEN_LAYERS, NX_FROM_INPUT };
 /* The module as one of these layers, or NULL. */
 nx_recurrent *nx_recurrent_of (nx_module *m);
 const nx_cell *nx_recurrent_cell (const nx_recurrent *l);
+/* Fails if options do not go together. */
+int nx_recurrent_check (nx_ctx *C, const nx_recurrent *l);
 int64_t nx_recurrent_width (const nx_recurrent *l);    /* of h */
 /* The parameter 'what' of layer and direction k, or NULL. */
 nx_tensor *nx_recurrent_param (const nx_recurrent *l, const char *what,

@@ -27,6 +27,8 @@ static const nx_field rnn_cell_fields[] = {
 };
 
 
+#define MOST ((int64_t)1 << 24)  /* products of these do not overflow */
+
 static int cell_init (nx_ctx *C, nx_module *m, const nx_cell *cell) {
   cell_layer *l = (cell_layer *)m;
   int64_t w_ih[2], w_hh[2];
@@ -35,6 +37,9 @@ static int cell_init (nx_ctx *C, nx_module *m, const nx_cell *cell) {
     return nx_fail(C, NEAP_EARG, "%s: input_size %lld, hidden_size %lld: "
                    "expected at least 1 of each", m->class_name,
                    (long long)l->input_size, (long long)l->hidden_size);
+  if (l->input_size > MOST || l->hidden_size > MOST)
+    return nx_fail(C, NEAP_EARG, "%s: a size is above %lld", m->class_name,
+                   (long long)MOST);
   bound = 1 / sqrt((double)l->hidden_size);      /* PyTorch's default */
   w_ih[0] = w_hh[0] = cell->gates * l->hidden_size;
   w_ih[1] = l->input_size;

@@ -77,24 +77,39 @@ static nx_matrix rows_of (const nx_stream *s, const nx_tensor *w, int64_t row,
   return m;
 }
 
+/* a parameter of the shape (a, b), or (a): it may have been replaced */
 static nx_tensor *dense_param (nx_stream *s, const nx_recurrent *l,
-                               const char *what, int64_t k) {
+                               const char *what, int64_t k, int64_t a,
+                               int64_t b) {
   nx_tensor *t = nx_recurrent_param(l, what, k);
-  return t ? nx_dense(s->C, t) : NULL;
+  char is[NX_SHAPE_TEXT], due[NX_SHAPE_TEXT];
+  int64_t want[2];
+  int ndim = b > 0 ? 2 : 1;
+  want[0] = a;
+  want[1] = b;
+  if (t == NULL) return NULL;
+  if (t->dtype == s->dtype && t->ndim == ndim && t->shape[0] == a &&
+      (ndim == 1 || t->shape[1] == b)) return nx_dense(s->C, t);
+  nx_fail(s->C, NEAP_ESHAPE, "stream: %s of layer %lld is %s %s, expected %s "
+          "%s", what, (long long)(k + s->C->base), nx_dtype_name(t->dtype),
+          nx_shape_of(t, is), nx_dtype_name(s->dtype),
+          nx_shape_text(ndim, want, due));
+  return NULL;
 }
 
 static int open_stage (nx_stream *s, const nx_recurrent *l, int64_t k) {
   stage *p = &s->stages[k];
-  nx_tensor *w_ih = dense_param(s, l, "weight_ih", k);
-  nx_tensor *w_hh = dense_param(s, l, "weight_hh", k);
-  nx_tensor *w_hr = dense_param(s, l, "weight_hr", k);
-  nx_tensor *b_ih = dense_param(s, l, "bias_ih", k);
-  nx_tensor *b_hh = dense_param(s, l, "bias_hh", k);
+  int64_t rows = s->cell->gates * s->units, in = k == 0 ? s->in : s->out;
+  nx_tensor *w_ih = dense_param(s, l, "weight_ih", k, rows, in);
+  nx_tensor *w_hh = dense_param(s, l, "weight_hh", k, rows, s->out);
+  nx_tensor *w_hr = dense_param(s, l, "weight_hr", k, s->out, s->units);
+  nx_tensor *b_ih = dense_param(s, l, "bias_ih", k, rows, 0);
+  nx_tensor *b_hh = dense_param(s, l, "bias_hh", k, rows, 0);
   if (nx_status(s->C)) return nx_status(s->C);
-  if (!w_ih || !w_hh || !b_ih != !b_hh)
+  if (!w_ih || !w_hh || !b_ih != !b_hh || !w_hr != (s->out == s->units))
     return nx_fail(s->C, NEAP_EARG, "stream: a weight of layer %lld of %s is "
                    "missing", (long long)(k + s->C->base), l->m.class_name);
-  p->in = k == 0 ? s->in : s->out;
+  p->in = in;
   p->residual = p->in == s->out && (l->residual == NX_FROM_INPUT ||
                                     (l->residual && k > 0));
   p->w_ih = packed(s, nx_transposed(nx_matrix_of(w_ih)));
@@ -117,6 +132,9 @@ static int set_start (nx_stream *s, const nx_recurrent *l, nx_tensor *start,
   for (int64_t k = 0; start && k < s->layers; k++) {
     nx_tensor *value = nx_recurrent_param(l, what, k), *row;
     if (value == NULL) continue;
+    if (value->len != start->shape[start->ndim - 1])
+      return nx_fail(s->C, NEAP_ESHAPE, "stream: %s of layer %lld has another "
+                     "size", what, (long long)(k + s->C->base));
     row = nx_view_part(s->C, start, 0, k, 1, 1);
     if (row == NULL || nx_copy(s->C, row, value)) break;
   }
@@ -131,6 +149,7 @@ static int check (nx_ctx *C, nx_module *m, int64_t batch) {
   if (batch < 0)
     return nx_fail(C, NEAP_EARG, "stream: a batch of %lld sequences",
                    (long long)batch);
+  if (nx_recurrent_check(C, l)) return nx_status(C);
   if (!l->bidirectional && !l->skip && !l->layer_norm) return 0;
   return nx_fail(C, NEAP_EUNSUP, "stream: a step of this %s needs more than "
                  "the state (bidirectional, skip or layer_norm)",
@@ -274,6 +293,7 @@ const void *nx_stream_step (nx_stream *s, const void *x) {
     else memcpy(y, p->h, n * (size_t)s->size);
     x = y;
   }
+  s->y->store->version++;                /* saved by nobody as it was */
   return x;
 }
 

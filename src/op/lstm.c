@@ -48,6 +48,6 @@ const nx_op nx_op_lstm = {
          "over rows of sequences of the given sizes: y, and the last h and "
          "c.",
   .inputs = NX_INPUTS_WITH_C, .outputs = "y h c cells~ gates~",
-  .saves = NX_RECURRENT_SAVES " c cells gates",
+  .saves = NX_RECURRENT_SAVES " cells gates",
   NX_RECURRENT_FUNCTIONS(lstm)
 };

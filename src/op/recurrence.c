@@ -105,11 +105,16 @@ static int check_sizes (nx_ctx *C, const nx_node *n, const nx_sequence *s,
                         (long long)(t + C->base), (long long)sizes[t],
                         (long long)before);
     before = sizes[t];
+    if (sizes[t] > s->rows - sum) {      /* before the sum overflows */
+      sum = INT64_MAX;
+      break;
+    }
     sum += sizes[t];
   }
   if (sum == s->rows) return 0;
   return nx_op_fail(C, n, NEAP_ESHAPE, "x has %lld rows, but sizes add up to "
-                    "%lld", (long long)s->rows, (long long)sum);
+                    "%s", (long long)s->rows,
+                    sum > s->rows ? "more" : "less");
 }
 
 static int measure (nx_ctx *C, nx_node *n, const nx_cell *cell,
@@ -137,6 +142,7 @@ static void choose_pieces (nx_sequence *s, int kept, int64_t recompute) {
   s->piece = s->steps;
   if (!s->whole && s->batch > 0) s->piece = PIECE_ROWS / s->batch;
   if (kept && recompute > 0) s->piece = recompute;
+  if (s->piece > s->steps) s->piece = s->steps;
   if (s->piece < 1) s->piece = 1;
   s->pieces = (s->steps + s->piece - 1) / s->piece;
 }

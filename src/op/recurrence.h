@@ -36,7 +36,7 @@ enum {
   "x weight_ih weight_hh bias_ih? bias_hh? h0? sizes?"
 #define NX_PLACES_WITHOUT_C {0, 1, 2, 3, 4, -1, 5, -1, 6}
 #define NX_RECURRENT_SAVES \
-  "x weight_ih weight_hh bias_ih bias_hh weight_hr h0 c0 sizes y h"
+  "x weight_ih weight_hh bias_ih bias_hh weight_hr h0 c0 sizes y"
 
 typedef struct nx_cell {
   int place[NX_RINPUTS];       /* of each input; -1: has none */

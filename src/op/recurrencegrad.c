@@ -260,6 +260,7 @@ int nx_recurrence_fused (nx_ctx *C, nx_node *n, const nx_cell *cell,
   if (nx_sequence_open(C, n, cell, &s)) return nx_status(C);
   if (s.whole || !cell->saves) {         /* pieces as small as they may be */
     s.piece = s.batch > 0 ? PIECE_ROWS / s.batch : s.steps;
+    if (s.piece > s.steps) s.piece = s.steps;
     if (s.piece < 1) s.piece = 1;
     s.pieces = (s.steps + s.piece - 1) / s.piece;
   }

@@ -215,8 +215,8 @@ static int find_gradient (nx_ctx *C, const nx_optim *k, const void *args,
   }
   if (rows == NX_ROWS_NEEDED)
     return nx_fail(C, NEAP_EGRAD, "%s: a gradient of %lld elements is whole, "
-                   "expected rows as of nn.Embedding{sparse = true} (reading "
-                   "its .grad makes it whole)", k->name,
+                   "expected rows as of nn.Embedding{sparse = true} (hooks, "
+                   "and reading its .grad, make it whole)", k->name,
                    (long long)u->param->len);
   g = nx_grad_of(u->param);
   if (g) g = nx_dense(C, g);

@@ -107,7 +107,8 @@ local function index(self)
   return setmetatable(self, BPE)
 end
 
---- BPE(text, {size}), of a string or a list of strings: learns pairs until there are `size` numbers (1000;
+--- BPE(text, {size}), of a string or a list of strings: learns pairs until
+-- there are `size` numbers (1000;
 -- 1 to 256 are the bytes), or no pair is there twice. Words do not merge
 -- with what follows them.
 function bpe.BPE(text, given)

@@ -45,13 +45,14 @@ function sampling.sample(logits, given)
   return neap.no_grad(function()
     local z = logits:detach()
     if z.ndim == 1 then z = z:unsqueeze(1) end
+    if not z:is_floating_point() then z = z:to("float32") end
     if z:isnan():any():item() then fail("sample: a score is NaN") end
     local ids
     if o.temperature == 0 then ids = z:argmax(2)
     else
-      z = z / o.temperature
+      z = (z - z:amax(2, {keepdim = true})) / o.temperature
       if o.top_k then z = keep_largest(z, o.top_k) end
-      if o.top_p then z = keep_nucleus(z, o.top_p) end
+      if o.top_p and o.top_p < 1 then z = keep_nucleus(z, o.top_p) end
       ids = z:softmax(2):multinomial(1, {generator = o.generator})
                         :squeeze(2)
     end
@@ -72,7 +73,10 @@ function sampling.generate(step, ids, given)
     {"length", "integer", default = 100, least = 0}, {"stop", "integer"},
     {"each", "function"}, {"state", "any"},
     table.unpack(declared)})
-  if neap.is_tensor(ids) then ids = ids:totable() end
+  if neap.is_tensor(ids) then ids = ids:reshape(-1):totable() end
+  if type(step) ~= "function" and not neap.nn.is_module(step) then
+    fail("generate: expected a function(id, state), not a %s", type(step))
+  end
   if type(ids) ~= "table" or #ids == 0 then
     fail("generate: expected numbers to begin with")
   end
@@ -115,12 +119,18 @@ function Search:grow()
   local all = {}
   for _, beam in ipairs(self.live) do
     local scores, state = self.step(beam.last, beam.state)
-    local log_p = scores:reshape(-1):log_softmax(1)
+    if not neap.is_tensor(scores) then
+      fail("beam_search: step gave a %s, expected scores", type(scores))
+    end
+    local log_p = scores:reshape(-1):to("float32"):log_softmax(1)
+    if log_p:isnan():any():item() then fail("beam_search: a score is NaN") end
     local best, at = log_p:topk(math.min(self.width, #log_p))
     best = best:totable()
     for i, id in ipairs(at:totable()) do
-      all[#all + 1] = {from = beam, id = id, state = state,
-                       log_probability = beam.log_probability + best[i]}
+      if best[i] > -math.huge then
+        all[#all + 1] = {from = beam, id = id, state = state,
+                         log_probability = beam.log_probability + best[i]}
+      end
     end
   end
   table.sort(all, by_probability)
@@ -166,7 +176,9 @@ function sampling.beam_search(step, first, given)
     {"width", "integer", default = 4, least = 1},
     {"length", "integer", default = 50, least = 1}, {"stop", "integer"},
     {"state", "any"}, {"length_penalty", "number", default = 0, least = 0}})
-  if math.type(first) ~= "integer" then
+  if type(step) ~= "function" and not neap.nn.is_module(step) then
+    fail("beam_search: expected a function(id, state), not a %s", type(step))
+  elseif math.type(first) ~= "integer" then
     fail("beam_search: expected the number to begin with, not %s",
          neap.is_tensor(first) and "a tensor" or type(first))
   end

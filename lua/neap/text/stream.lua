@@ -38,8 +38,8 @@ function stream.Continuous(ids, given)
          o.batch_size)
   end
   local n = o.length * o.batch_size
-  o.x = ids[{{1, n}}]:view(o.batch_size, o.length)
-  o.y = ids[{{2, n + 1}}]:view(o.batch_size, o.length)
+  o.x = ids[{{1, n}}]:reshape(o.batch_size, o.length)
+  o.y = ids[{{2, n + 1}}]:reshape(o.batch_size, o.length)
   return setmetatable(o, Continuous)
 end
 

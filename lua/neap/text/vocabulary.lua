@@ -76,7 +76,12 @@ function vocabulary.Vocabulary(text, given)
     if not taken[token] then tokens[#tokens + 1] = token end
     taken[token] = true
   end
-  for _, special in ipairs(o.specials) do add(special) end
+  for i, special in ipairs(o.specials) do
+    if type(special) ~= "string" then
+      fail("Vocabulary: special %d is a %s", i, type(special))
+    end
+    add(special)
+  end
   if o.unknown then add(o.unknown) end
   if o.max_size and #tokens > o.max_size then
     fail("Vocabulary: max_size is %d, but there are %d special pieces",
