@@ -226,6 +226,7 @@ neap.optim.lr_scheduler = require "neap.schedules"
 require "neap.reparametrize"
 require "neap.recurrent"
 require "neap.sequences"
+require "neap.attention"
 require "neap.average"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.

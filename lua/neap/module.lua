@@ -333,7 +333,7 @@ function describe(module, context, path)
           describe_value(arguments[i], context, label, i)
       end
     end
-  elseif #module == 0 then
+  elseif not module:_is_container() then
     out.options, out.tensors = options, {}
     for key in pairs(tensors) do table.insert(out.tensors, key) end
   else

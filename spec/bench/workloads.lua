@@ -289,6 +289,30 @@ local kinds = {
   {"Rprop", {}, 28}, {"Lion", {}, 20}
 }
 
+-- Causal attention of 4 heads of 32, about as many scores each time.
+function workloads.attention()
+  local rows = {}
+  for _, case in ipairs{{16, 128}, {4, 512}, {1, 2048}} do
+    local batch, steps = case[1], case[2]
+    local x = {}
+    for i = 1, 3 do
+      x[i] = neap.randn({batch, 4, steps, 32}, {requires_grad = true})
+    end
+    local function look()
+      return F.scaled_dot_product_attention(x[1], x[2], x[3],
+                                            {is_causal = true})
+    end
+    local label = ("%d x %d"):format(batch, steps)
+    rows[#rows + 1] = {label = label .. " fwd", call = quiet(look)}
+    rows[#rows + 1] = {label = label .. " fwd+bwd", call = function()
+      for i = 1, 3 do x[i].grad = nil end
+      local y = look()
+      y:sum():backward()
+    end}
+  end
+  return rows
+end
+
 function workloads.optimiser_step()
   local params, rows = {}, {}
   for i = 1, 20 do

@@ -348,6 +348,7 @@ describe("every layer", function()
                        {{1, 1, 2, 2, 1}}},
     Embedding = {}, EmbeddingBag = {},           -- embedding_spec.lua
     RNN = {}, LSTM = {}, GRU = {},               -- recurrent_spec.lua
+    MultiheadAttention = {},                     -- multihead_spec.lua
     RNNCell = {function() return nn.RNNCell(3, 2) end, {{4, 3}}},
     LSTMCell = {function() return nn.LSTMCell(3, 2) end, {{4, 3}}},
     GRUCell = {function() return nn.GRUCell(3, 2) end, {{4, 3}}},

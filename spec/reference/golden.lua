@@ -283,6 +283,10 @@ end
 -- The arguments of a call of a layer, with the lengths of a padded batch.
 local function call_arguments(step, env)
   local args = resolve(step.call or {}, env)
+  if step.call_kwargs then                       -- options come last
+    args.n = (args.n or #args) + 1
+    args[args.n] = resolve(step.call_kwargs, env)
+  end
   if step.packed then
     args[3] = {lengths = resolve(step.packed.lengths, env)}
     args.n = 3

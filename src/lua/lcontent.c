@@ -147,6 +147,13 @@ static int m_options (lua_State *L) {
 }
 
 
+/* m:_is_container() -> are its arguments modules? */
+static int m_is_container (lua_State *L) {
+  nx_module *m = nl_checkmodule(L, nl_S(L), 1);
+  lua_pushboolean(L, (m->layer->flags & NX_CONTAINER) != 0);
+  return 1;
+}
+
 static int m_train (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_module *m = nl_checkmodule(L, S, 1);
@@ -217,6 +224,7 @@ static const luaL_Reg methods[] = {
   {"_foreign", m_foreign},
   {"_tensors", m_tensors}, {"_modules", m_modules},
   {"_children", m_children}, {"_options", m_options},
+  {"_is_container", m_is_container},
   {"train", m_train}, {"to", m_to},
   {"register_buffer", m_register_buffer},
   {"register_parameter", m_register_parameter}, {NULL, NULL}
