@@ -1,4 +1,5 @@
---- nn.MultiheadAttention: what its call looks like in Lua.
+--- nn.MultiheadAttention: what its call looks like in Lua; stacks of
+-- transformer layers.
 --
 --     local y, w = attention(query, key, value, {attn_mask = mask,
 --       key_padding_mask = padding, need_weights = true,
@@ -86,3 +87,50 @@ function Attention:forward(query, key, value, given)
   if not o.need_weights then return y end
   return y, weights(self, query, key or query, o)
 end
+
+-- Stacks of transformer layers: copies of one, then a layer norm if given.
+local function stack(name, names)
+  local Stack = nn.Module:extend(name)
+
+  function Stack:init(layer, num_layers, o)
+    if not nn.is_module(layer) then
+      fail("%s: expected a layer to make copies of, not a %s", name,
+           type(layer))
+    elseif math.type(num_layers) ~= "integer" or num_layers < 1 then
+      fail("%s: num_layers is %s, expected at least 1", name,
+           tostring(num_layers))
+    end
+    o = options.read(name, o, {{"norm", "any"}})
+    local layers = {}
+    for i = 1, num_layers do layers[i] = layer:clone() end
+    self.layers = nn.ModuleList(layers)
+    if o.norm then self.norm = o.norm end
+  end
+
+  -- Masks are as those of the layers; a plain table names them.
+  function Stack:forward(x, ...)
+    local given = {...}
+    local last = given[#given]
+    if type(last) == "table" and not neap.is_tensor(last) then
+      given[#given] = {}
+      for key, value in pairs(last) do
+        given[#given][names[key] or key] = value
+      end
+    end
+    for _, layer in ipairs(self.layers:children()) do
+      x = layer(x, table.unpack(given))
+    end
+    if self.norm then x = self.norm(x) end
+    return x
+  end
+  return Stack
+end
+
+--- TransformerEncoder(layer, num_layers, {norm = nn.LayerNorm(n)}): called
+-- as encoder(src, {mask = m, src_key_padding_mask = p}).
+nn.TransformerEncoder = stack("TransformerEncoder", {mask = "src_mask"})
+
+--- TransformerDecoder(layer, num_layers, {norm =}): called as decoder(tgt,
+-- memory, {tgt_mask =, memory_mask =, tgt_key_padding_mask =,
+-- memory_key_padding_mask =}).
+nn.TransformerDecoder = stack("TransformerDecoder", {})

@@ -289,6 +289,57 @@ local kinds = {
   {"Rprop", {}, 28}, {"Lion", {}, 20}
 }
 
+-- A small GPT: 4 blocks of 128 with 4 heads, 64 characters.
+local Look = nn.Module:extend "BenchLook"
+
+function Look:init(width, heads)
+  self.heads = heads
+  self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+end
+
+function Look:forward(x)
+  local b, t, d = x.shape[1], x.shape[2], x.shape[3]
+  local parts = self.qkv(x):split(d, 3)
+  for i, part in ipairs(parts) do
+    parts[i] = part:reshape(b, t, self.heads, d // self.heads)
+                   :transpose(2, 3)
+  end
+  local y = F.scaled_dot_product_attention(parts[1], parts[2], parts[3],
+                                           {is_causal = true})
+  return self.out(y:transpose(2, 3):reshape(b, t, d))
+end
+
+local GPT = nn.Module:extend "BenchGPT"
+
+function GPT:init(characters, width, layers, heads, context)
+  self.token = nn.Embedding(characters, width)
+  self.place = nn.Embedding(context, width)
+  local blocks = {}
+  for i = 1, layers do
+    blocks[2 * i - 1] = nn.Residual{nn.LayerNorm(width), Look(width, heads)}
+    blocks[2 * i] = nn.Residual{nn.LayerNorm(width),
+                                nn.Linear(width, 4 * width), nn.GELU(),
+                                nn.Linear(4 * width, width)}
+  end
+  self.blocks = nn.Sequential(blocks)
+  self.norm = nn.LayerNorm(width)
+  self.head = nn.Linear(width, characters, {bias = false})
+  self:register_buffer("at", neap.arange(context))
+end
+
+function GPT:forward(x)
+  local y = self.token(x) + self.place(self.at[{{1, x.shape[2]}}])
+  return self.head(self.norm(self.blocks(y)))
+end
+
+function workloads.transformer()
+  neap.manual_seed(1)
+  local net = GPT(96, 128, 4, 4, 64)
+  return trainer(net, pieces(64, 64, 12, 1),
+                 optim.AdamW(net:parameters(), {lr = 1e-3,
+                 betas = {0.9, 0.99}, weight_decay = 0.1}), char_loss, 1, 60)
+end
+
 -- Causal attention of 4 heads of 32, about as many scores each time.
 function workloads.attention()
   local rows = {}

@@ -349,6 +349,8 @@ describe("every layer", function()
     Embedding = {}, EmbeddingBag = {},           -- embedding_spec.lua
     RNN = {}, LSTM = {}, GRU = {},               -- recurrent_spec.lua
     MultiheadAttention = {},                     -- multihead_spec.lua
+    TransformerEncoderLayer = {},                -- transformer_spec.lua
+    TransformerDecoderLayer = {},
     RNNCell = {function() return nn.RNNCell(3, 2) end, {{4, 3}}},
     LSTMCell = {function() return nn.LSTMCell(3, 2) end, {{4, 3}}},
     GRUCell = {function() return nn.GRUCell(3, 2) end, {{4, 3}}},

@@ -230,6 +230,30 @@ int nx_filled (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
 }
 
 
+int nx_make_child (nx_ctx *C, nx_module *m, const char *name,
+                   const char *layer, const char *options) {
+  nx_module *child = nx_module_new(C, nx_layer_named(layer));
+  if (child == NULL) return nx_status(C);
+  if (nx_fields_parse(C, name, nx_layer_fields(child->layer),
+                      nx_module_args(child), options) == 0 &&
+      nx_module_init(C, child) == 0) {
+    child->ready = 1;
+    nx_module_set_child(C, m, name, child);
+  }
+  nx_module_unref(child);
+  return nx_status(C);
+}
+
+nx_tensor *nx_call_child (nx_ctx *C, nx_module *m, const char *name, int nin,
+                          nx_tensor *const *in) {
+  nx_slot *s = nx_module_slot(m, name);
+  if (nx_status(C)) return NULL;
+  if (s && s->child) return nx_module_call(C, s->child, nin, in);
+  nx_fail(C, NEAP_EARG, "%s is missing", name);
+  return NULL;
+}
+
+
 int nx_module_foreign (const nx_module *m) {
   if (m->layer->flags & NX_FOREIGN) return 1;
   for (int i = 0; i < m->nslots; i++)

@@ -109,6 +109,13 @@ int nx_filled (nx_ctx *C, nx_module *m, const char *name, nx_tensor **at,
                int learn, int dtype, int ndim, const int64_t *shape,
                double value);
 
+/* A layer of this one's own, with options "a=1 b=true", under a name. */
+int nx_make_child (nx_ctx *C, nx_module *m, const char *name,
+                   const char *layer, const char *options);
+/* Calls a child by its name; fails if it is gone. */
+nx_tensor *nx_call_child (nx_ctx *C, nx_module *m, const char *name, int nin,
+                          nx_tensor *const *in);
+
 /*
 ** Calls the layer; errors name its place in the tree. The first form gives
 ** all results and how many there are, or -1.

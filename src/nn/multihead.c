@@ -8,6 +8,7 @@
 ** out_proj. Masks of bool are true where a key may NOT be looked at.
 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "nn/module.h"
 
@@ -62,32 +63,21 @@ static int add_weight (nx_ctx *C, nx_module *m, const char *name,
                       sqrt(6.0 / (double)(rows + cols)));
 }
 
+/* the output layer, whose bias begins with zeros */
 static int add_output (nx_ctx *C, attention_layer *l) {
-  nx_module *out = nx_module_new(C, nx_layer_named("Linear"));
-  int64_t n = l->embed_dim;
-  nx_value v;
-  nx_slot *s;
-  if (out == NULL) return nx_status(C);
-  nx_value_clear(&v);
-  v.tag = NX_IS_INT;
-  v.i = n;
-  nx_field_set(C, "out_proj", nx_field_find(out->layer->fields,
-                                            "in_features"), out, &v);
-  nx_field_set(C, "out_proj", nx_field_find(out->layer->fields,
-                                            "out_features"), out, &v);
-  v.tag = NX_IS_BOOL;
-  v.i = l->bias;
-  nx_field_set(C, "out_proj", nx_field_find(out->layer->fields, "bias"), out,
-               &v);
-  if (nx_module_init(C, out) == 0) {
-    out->ready = 1;
-    nx_module_set_child(C, &l->m, "out_proj", out);
-    s = nx_module_slot(out, "bias");
-    if (s && nx_slot_tensor(s))          /* begins with zeros, as PyTorch's */
-      memset(nx_slot_tensor(s)->data, 0, (size_t)n * sizeof(float));
-  }
-  nx_module_unref(out);
-  return nx_status(C);
+  char options[128];
+  const nx_slot *s;
+  nx_tensor *bias;
+  snprintf(options, sizeof(options), "in_features=%lld out_features=%lld "
+           "bias=%s", (long long)l->embed_dim, (long long)l->embed_dim,
+           l->bias ? "true" : "false");
+  if (nx_make_child(C, &l->m, "out_proj", "Linear", options))
+    return nx_status(C);
+  s = nx_module_slot(nx_module_slot(&l->m, "out_proj")->child, "bias");
+  bias = s ? nx_slot_tensor(s) : NULL;
+  if (bias) memset(bias->data, 0, (size_t)bias->len *
+                                  nx_dtype_size(bias->dtype));
+  return 0;
 }
 
 static int attention_layer_init (nx_ctx *C, nx_module *m) {
@@ -246,7 +236,6 @@ static nx_tensor *attention_layer_forward (nx_ctx *C, nx_module *m,
                                            nx_tensor *const *in) {
   attention_layer *l = (attention_layer *)m;
   nx_tensor *x[3], *heads[3], *mask, *y;
-  nx_slot *out = nx_module_slot(m, "out_proj");
   int ndim = in[0]->ndim;
   x[0] = in[0];
   x[1] = in[1] ? in[1] : in[0];
@@ -255,10 +244,6 @@ static nx_tensor *attention_layer_forward (nx_ctx *C, nx_module *m,
       check_vectors(C, x[1], "key", ndim, size_or(l->kdim, l->embed_dim)) ||
       check_vectors(C, x[2], "value", ndim, size_or(l->vdim, l->embed_dim)))
     return NULL;
-  if (out == NULL || out->child == NULL) {
-    nx_fail(C, NEAP_EARG, "out_proj is missing");
-    return NULL;
-  }
   {
     nx_tensor *q = as_batch(C, l, x[0]);
     nx_tensor *k = x[1] == x[0] ? q : as_batch(C, l, x[1]);
@@ -271,7 +256,7 @@ static nx_tensor *attention_layer_forward (nx_ctx *C, nx_module *m,
   y = nx_sdpa(C, heads[0], heads[1], heads[2], mask, 0,
               m->training ? l->dropout : 0);
   y = y ? from_heads(C, l, y) : NULL;
-  y = y ? nx_module_call(C, out->child, 1, &y) : NULL;
+  y = y ? nx_call_child(C, m, "out_proj", 1, &y) : NULL;
   if (y == NULL || ndim == 2) return y ? nx_select(C, y, 0, 0) : NULL;
   return l->batch_first ? y : nx_transpose(C, y, 0, 1);
 }
