@@ -117,7 +117,8 @@ function rnn.detach(state)
 end
 
 -- loss(x, target, {lengths, batch_first}) and loss(x, target, {mask}): a
--- loss of the rows of a padded batch that are no padding.
+-- loss of the rows of a padded batch that are no padding, of all tensors
+-- that it takes.
 local function masked(class)
   local forward = class.forward
   local function rows(who, x, given)
@@ -129,7 +130,8 @@ local function masked(class)
     return x[given.mask]
   end
   function class:forward(...)
-    local x, target, given = ...
+    local args = table.pack(...)
+    local given = args[args.n]
     if type(given) ~= "table" or neap.is_tensor(given) or
        (given.lengths == nil and given.mask == nil) then
       return forward(self, ...)
@@ -140,8 +142,8 @@ local function masked(class)
     if given.mask ~= nil and given.lengths ~= nil then
       fail("%s: lengths and mask exclude each other", class._name)
     end
-    return forward(self, rows(class._name, x, given),
-                   rows(class._name, target, given))
+    for i = 1, args.n - 1 do args[i] = rows(class._name, args[i], given) end
+    return forward(self, table.unpack(args, 1, args.n - 1))
   end
 end
 

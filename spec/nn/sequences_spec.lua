@@ -70,6 +70,10 @@ describe("sequences of several lengths", function()
     local mask = rnn.mask(given.lengths, {batch_first = true})
     assert.near((((x - z) ^ 2) * mask:to("float32")):sum():item(),
                 mse(x, z, given):item(), 1e-5)
+    local var = neap.rand(3, 4) + 0.5
+    local nll = nn.GaussianNLLLoss{reduction = "sum"}
+    assert.near(nll(x[mask], z[mask], var[mask]):item(),
+                nll(x, z, var, given):item(), 1e-5)
     assert.matches("CrossEntropyLoss: no option 'length'; did you mean " ..
                    "'lengths'", message(loss, scores, labels,
                    {length = {1}, mask = neap.ones(1)}))

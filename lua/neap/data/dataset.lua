@@ -99,12 +99,27 @@ function Dataset:samples()
   end
 end
 
+local function check_shapes(tensors)
+  local shape = table.concat(tensors[1].shape, "x")
+  for i, t in ipairs(tensors) do
+    local own = neap.is_tensor(t) and table.concat(t.shape, "x") or type(t)
+    if own ~= shape then
+      fail("a batch: sample %d is %s, but the first is %s; a loader's " ..
+           "collate can put them together, as with " ..
+           "nn.utils.rnn.pad_sequence", i, own, shape)
+    end
+  end
+end
+
 -- Many values of one place of the samples as one: tensors of a shape are
 -- stacked, numbers and booleans become a tensor, lists are taken apart,
 -- the rest is a list.
 local function together(values)
   local first = values[1]
-  if neap.is_tensor(first) then return neap.stack(values, 1) end
+  if neap.is_tensor(first) then
+    check_shapes(values)
+    return neap.stack(values, 1)
+  end
   if math.type(first) == "integer" then
     for _, value in ipairs(values) do
       if math.type(value) ~= "integer" then return neap.tensor(values) end
