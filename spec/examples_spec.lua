@@ -72,6 +72,14 @@ describe("the example", function()
     assert.is_true(#text:match "\n\n(.*)$" >= 40, text)
   end)
 
+  with_data("gpt_char.lua learns letters and writes some", function(folder)
+    local text, ok = run("examples/gpt_char.lua --steps 64 --width 32 " ..
+      "--layers 2 --characters 50000 --sample 40 --lr 1e-2", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "step    64  ([%d.]+)") < 3, text)
+    assert.is_true(#text:match "\n\n(.*)$" >= 40, text)
+  end)
+
   with_data("airline.lua beats the last month and the last year",
   function(folder)
     local text, ok = run("examples/airline.lua", folder)

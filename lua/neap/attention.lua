@@ -134,3 +134,25 @@ nn.TransformerEncoder = stack("TransformerEncoder", {mask = "src_mask"})
 -- memory, {tgt_mask =, memory_mask =, tgt_key_padding_mask =,
 -- memory_key_padding_mask =}).
 nn.TransformerDecoder = stack("TransformerDecoder", {})
+
+--- nn.utils.alibi(heads, queries, keys): numbers to add to the scores of
+-- attention (heads, queries, keys): how far away a key is, times a slope of
+-- each head (Press, Smith and Lewis 2022). The last query is at the last
+-- key; keys after a query get 0: use is_causal, or a mask, with it.
+function nn.utils.alibi(heads, queries, keys)
+  keys = keys or queries
+  for _, n in ipairs{heads or 0, queries or 0, keys or 0} do
+    if math.type(n) ~= "integer" or n < 1 then
+      fail("alibi: expected numbers of heads, queries and keys")
+    end
+  end
+  local slopes, power = {}, 1
+  while power * 2 <= heads do power = power * 2 end
+  for i = 1, power do slopes[i] = 2 ^ (-8 * i / power) end
+  for i = 1, heads - power do    -- between those of twice as many heads
+    slopes[power + i] = 2 ^ (-8 * (2 * i - 1) / (2 * power))
+  end
+  local at = neap.arange(queries):unsqueeze(2) + (keys - queries)
+  local distance = (neap.arange(keys) - at):clamp{max = 0}:to("float32")
+  return neap.tensor(slopes):view(heads, 1, 1) * distance
+end

@@ -231,7 +231,7 @@ require "neap.average"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",
-                    metrics = "metrics", text = "text",
+                    metrics = "metrics", text = "text", model = "model",
                     Trainer = "trainer"}
 setmetatable(neap, {__index = function(self, name)
   if not submodules[name] then return nil end

@@ -407,6 +407,7 @@ end
 -- Transforms are called "data.Log" and load when a file needs one.
 local function class_named(name)
   if tostring(name):find "^data%." then require "neap.data" end
+  if tostring(name):find "^model%." then require "neap.model" end
   local class = classes[name] or nn[name]
   if type(class) == "table" and class._layer then return class end
   error(("the model has a layer of class '%s', which is not known here: " ..

@@ -351,6 +351,8 @@ describe("every layer", function()
     MultiheadAttention = {},                     -- multihead_spec.lua
     TransformerEncoderLayer = {},                -- transformer_spec.lua
     TransformerDecoderLayer = {},
+    PositionalEncoding = {function() return nn.PositionalEncoding(3) end,
+                          {{4, 2, 3}}},
     RNNCell = {function() return nn.RNNCell(3, 2) end, {{4, 3}}},
     LSTMCell = {function() return nn.LSTMCell(3, 2) end, {{4, 3}}},
     GRUCell = {function() return nn.GRUCell(3, 2) end, {{4, 3}}},

@@ -15,13 +15,61 @@ end
 -- true above the diagonal: later steps may not be looked at
 local function causal(n) return neap.ones(n, n):triu(1):gt(0) end
 
+describe("positions", function()
+
+  it("are waves that are added", function()
+    local net = nn.PositionalEncoding(4, {max_len = 10}):to("float64")
+    local y = net(neap.zeros({3, 1, 4}, f64))
+    for m = 0, 2 do
+      local slow = m / 10000 ^ (2 / 4)
+      check.near(check.f64{math.sin(m), math.cos(m), math.sin(slow),
+                           math.cos(slow)}, y[m + 1][1], 1e-6, 1e-7)
+    end
+    local first = nn.PositionalEncoding(4, {batch_first = true})
+    check.near(y:squeeze(2):to("float32"), first(neap.zeros(1, 3, 4))[1],
+               0, 1e-6)
+    assert.matches("x is 11x1x4, expected %(steps, batch, features%) of 4 " ..
+                   "features, at most 10 steps",
+                   message(net, neap.zeros({11, 1, 4}, f64)))
+  end)
+
+  it("turn vectors, whose products then tell how far they are apart",
+  function()
+    local F = nn.functional
+    local q, k = neap.randn({1, 6}, f64), neap.randn({1, 6}, f64)
+    local function product(m, n)
+      return (F.rotary_embedding(q, {offset = m}) *
+              F.rotary_embedding(k, {offset = n})):sum():item()
+    end
+    assert.near(product(0, 3), product(7, 10), 1e-12)
+    assert.is_true(math.abs(product(0, 3) - product(0, 4)) > 1e-3)
+    local x = neap.randn({2, 5, 6}, f64)
+    check.near(x, F.rotary_embedding(F.rotary_embedding(x),
+                                     {inverse = true}), 1e-12, 1e-12)
+    check.near(F.rotary_embedding(x)[{{}, {4, 5}}],
+               F.rotary_embedding(x[{{}, {4, 5}}], {offset = 3}), 0, 1e-12)
+    assert.matches("x is 2x3, expected %(%.%.%., steps, an even size%)",
+                   message(F.rotary_embedding, neap.ones(2, 3)))
+  end)
+
+  it("may be distances times a slope for each head", function()
+    local a = nn.utils.alibi(2, 2, 3)
+    assert.same({{{-1 / 16, 0, 0}, {-2 / 16, -1 / 16, 0}},
+                 {{-1 / 256, 0, 0}, {-2 / 256, -1 / 256, 0}}}, a:totable())
+    assert.same({3, 4, 4}, nn.utils.alibi(3, 4).shape)
+    assert.matches("alibi: expected numbers", message(nn.utils.alibi, 0, 2))
+  end)
+
+end)
+
 describe("transformer layers", function()
 
   before_each(function() neap.manual_seed(8) end)
 
   it("have right gradients, for inputs and parameters", function()
     for _, o in ipairs{{}, {norm_first = true, activation = "gelu"},
-                       {batch_first = true, activation = "silu"}} do
+                       {batch_first = true, activation = "silu"},
+                       {norm_first = true, activation = "swiglu"}} do
       local encoder = nn.TransformerEncoderLayer(4, 2, with(o)):to("float64")
       local decoder = nn.TransformerDecoderLayer(4, 2, with(o)):to("float64")
       local x = neap.randn({3, 3, 4}, f64)

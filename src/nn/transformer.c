@@ -16,14 +16,17 @@ typedef struct transformer_layer {
   int activation, batch_first, norm_first;
 } transformer_layer;
 
+enum { RELU, GELU, SILU, SWIGLU };
+
 static const nx_field transformer_fields[] = {
   NX_INT(transformer_layer, d_model, NX_REQUIRED, "features of a vector"),
   NX_INT(transformer_layer, nhead, NX_REQUIRED, "heads of attention"),
   NX_INT(transformer_layer, dim_feedforward, 2048,
          "units between the linear layers"),
   NX_NUMBER(transformer_layer, dropout, 0.1, "in training"),
-  NX_ENUM(transformer_layer, activation, "relu gelu silu", 0,
-          "between the linear layers"),
+  NX_ENUM(transformer_layer, activation, "relu gelu silu swiglu", RELU,
+          "between the linear layers; swiglu: silu(a) b, of twice the units "
+          "(Shazeer 2020)"),
   NX_NUMBER(transformer_layer, layer_norm_eps, 1e-5, "of the layer norms"),
   NX_BOOL(transformer_layer, batch_first, 0,
           "vectors come as (batch, steps, features)"),
@@ -58,15 +61,18 @@ static int add_norm (nx_ctx *C, transformer_layer *l, const char *name) {
 }
 
 static int add_children (nx_ctx *C, transformer_layer *l, int decoder) {
-  if (!(l->dropout >= 0 && l->dropout < 1) || l->dim_feedforward < 1)
+  int64_t units = l->dim_feedforward;
+  int64_t made = l->activation == SWIGLU ? 2 * units : units;
+  if (!(l->dropout >= 0 && l->dropout < 1) || units < 1 ||
+      units > INT32_MAX)
     return nx_fail(C, NEAP_EARG, "%s: dropout is %g, expected 0 to below 1, "
                    "and dim_feedforward %lld, expected at least 1",
                    l->m.class_name, l->dropout,
                    (long long)l->dim_feedforward);
   return add_attention(C, l, "self_attn") ||
          (decoder && add_attention(C, l, "multihead_attn")) ||
-         add_linear(C, l, "linear1", l->d_model, l->dim_feedforward) ||
-         add_linear(C, l, "linear2", l->dim_feedforward, l->d_model) ||
+         add_linear(C, l, "linear1", l->d_model, made) ||
+         add_linear(C, l, "linear2", units, l->d_model) ||
          add_norm(C, l, "norm1") || add_norm(C, l, "norm2") ||
          (decoder && add_norm(C, l, "norm3"));
 }
@@ -89,9 +95,17 @@ static nx_tensor *dropped (nx_ctx *C, const transformer_layer *l,
 static nx_tensor *activated (nx_ctx *C, const transformer_layer *l,
                              nx_tensor *x) {
   union { char bytes[64]; double d; int64_t i; } args;
+  int64_t n = l->dim_feedforward;
+  nx_tensor *gate;
   if (x == NULL) return NULL;
-  if (l->activation == 0) return nx_relu(C, x);
-  if (l->activation == 2) return nx_silu(C, x);
+  if (l->activation == RELU) return nx_relu(C, x);
+  if (l->activation == SILU) return nx_silu(C, x);
+  if (l->activation == SWIGLU) {
+    gate = nx_narrow(C, x, -1, 0, n);
+    gate = gate ? nx_silu(C, gate) : NULL;
+    x = nx_narrow(C, x, -1, n, n);
+    return gate && x ? nx_mul(C, gate, x) : NULL;
+  }
   nx_fields_default(C, nx_op_gelu.fields, args.bytes);
   return nx_apply(C, &nx_op_gelu, args.bytes, 1, &x);
 }

@@ -36,5 +36,10 @@ local samples = {
     {look(), {randn(70, 5), randn(150, 5), randn(150, 5)},
      {grad = false}}}
 }
+samples.rotary_embedding = {
+  {i.same "rotary_embedding", {randn(3, 4)}},
+  {with("rotary_embedding", {offset = 5, base = 100}), {randn(2, 3, 5, 6)}},
+  {with("rotary_embedding", {inverse = true}), {randn(0, 2)}}
+}
 samples.attention = samples.scaled_dot_product_attention
 return samples
