@@ -468,7 +468,8 @@ static nx_tensor *part_packed (const nx_sequence *s,
     dense_matrix(rows, part->blocks * s->units, s->out, s->out)));
 }
 
-static nx_tensor *table (const nx_sequence *s, int64_t rows, int64_t cols) {
+nx_tensor *nx_sequence_table (const nx_sequence *s, int64_t rows,
+                              int64_t cols) {
   int64_t shape[2];
   shape[0] = rows;
   shape[1] = cols;
@@ -485,7 +486,7 @@ int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again) {
     l.packed[i] = part_packed(s, &s->cell->part[i]);
   if (s->w_hr)
     l.proj = nx_packed_matrix(s, nx_transposed(nx_matrix_of(s->w_hr)));
-  if (s->w_hr || again) l.made = table(s, s->batch, s->units);
+  if (s->w_hr || again) l.made = nx_sequence_table(s, s->batch, s->units);
   if (nx_status(s->C) || input_product(s, p)) return nx_status(s->C);
   nx_sequence_split(s, run_rows, &l);
   return 0;
@@ -516,8 +517,8 @@ static int make_room (const nx_sequence *s, nx_stretch *p) {
     if (s->cell->has_c) p->cells = nx_view_part(s->C, s->cells, 0, r, n, 1);
   }
   else {
-    p->gates = table(s, p->rows, width);
-    if (s->cell->has_c) p->cells = table(s, p->rows, s->units);
+    p->gates = nx_sequence_table(s, p->rows, width);
+    if (s->cell->has_c) p->cells = nx_sequence_table(s, p->rows, s->units);
   }
   return nx_status(s->C);
 }

@@ -141,7 +141,9 @@ int nx_sequence_open (nx_ctx *C, nx_node *n, const nx_cell *cell,
 nx_stretch nx_sequence_stretch (const nx_sequence *s, int64_t piece);
 /* The steps of a stretch; with 'again' only gates and cells are wanted. */
 int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again);
-/* A matrix packed for nx_packed_fn. */
+/* Room for rows, not set; a matrix packed for nx_packed_fn. */
+nx_tensor *nx_sequence_table (const nx_sequence *s, int64_t rows,
+                              int64_t cols);
 nx_tensor *nx_packed_matrix (const nx_sequence *s, nx_matrix m);
 
 int nx_recurrence_shape (nx_ctx *C, nx_node *n, const nx_cell *cell);

@@ -26,13 +26,6 @@ typedef struct back {
 } back;
 
 
-static nx_tensor *table (const nx_sequence *s, int64_t rows, int64_t cols) {
-  int64_t shape[2];
-  shape[0] = rows;
-  shape[1] = cols;
-  return nx_new(s->C, s->dtype, 2, shape);
-}
-
 static char *row_of (const nx_tensor *t, int64_t row) {
   return t->data + row * t->shape[1] * (int64_t)nx_dtype_size(t->dtype);
 }
@@ -195,9 +188,9 @@ static int recall (back *b, int64_t piece) {
   if (s->cell->has_c) {
     nx_tensor *c = nx_view_part(C, s->cells, 0, piece, 1, 1);
     if (c) p->c = c;
-    p->cells = table(s, p->rows, s->units);
+    p->cells = nx_sequence_table(s, p->rows, s->units);
   }
-  p->gates = table(s, p->rows, s->cell->kept * s->units);
+  p->gates = nx_sequence_table(s, p->rows, s->cell->kept * s->units);
   return nx_status(C) ? nx_status(C) : nx_sequence_run(s, p, 1);
 }
 
@@ -205,11 +198,11 @@ static int piece_back (back *b, int64_t i) {
   nx_sequence *s = b->s;
   size_t mark = nx_push(s->C);
   b->p = nx_sequence_stretch(s, i);
-  b->dgates = table(s, b->p.rows, s->cell->kept * s->units);
-  b->before = table(s, b->p.rows, s->out);
+  b->dgates = nx_sequence_table(s, b->p.rows, s->cell->kept * s->units);
+  b->before = nx_sequence_table(s, b->p.rows, s->out);
   if (s->w_hr) {
-    b->dout = table(s, b->p.rows, s->out);
-    b->made = table(s, b->p.rows, s->units);
+    b->dout = nx_sequence_table(s, b->p.rows, s->out);
+    b->made = nx_sequence_table(s, b->p.rows, s->units);
   }
   if (nx_status(s->C) == 0 && recall(b, i) == 0) {
     nx_sequence_split(s, rows_back, b);
@@ -229,7 +222,7 @@ static int pack_weights (back *b) {
   }
   if (s->w_hr) {
     b->proj = nx_packed_matrix(s, nx_matrix_of(s->w_hr));
-    b->dmade = table(s, s->batch, s->units);
+    b->dmade = nx_sequence_table(s, s->batch, s->units);
   }
   return nx_status(s->C);
 }

@@ -5,7 +5,7 @@
 local neap = require "neap"
 local fail = neap._fail
 local options = require "neap.options"
-local json = require "neap.json"
+local store = require "neap.text.store"
 local bpe = {}
 
 local BPE = {}
@@ -211,23 +211,12 @@ end
 --- As plain data: {merges = {{a, b}, ...}}.
 function BPE:state_dict() return {merges = self.merges} end
 
-function BPE:save(path)
-  local file, why = io.open(path, "wb")
-  if not file then fail("save: %s", why) end
-  file:write(json.encode(self:state_dict()), "\n")
-  if not file:close() then fail("save: %s was not written", path) end
-end
+BPE.save = store.save
 
 --- A BPE from its state_dict, or from a file that save wrote.
 function bpe.load_bpe(from)
-  local state = from
-  if type(from) == "string" then
-    local file, why = io.open(from, "rb")
-    if not file then fail("load_bpe: %s", why) end
-    state = neap._json_decode(file:read "a")
-    file:close()
-  end
-  if type(state) ~= "table" or type(state.merges) ~= "table" then
+  local state = store.read("load_bpe", from)
+  if not state or type(state.merges) ~= "table" then
     fail("load_bpe: this is no byte-pair encoding")
   end
   local merges = {}

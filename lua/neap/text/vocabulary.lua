@@ -3,8 +3,8 @@
 local neap = require "neap"
 local fail = neap._fail
 local options = require "neap.options"
-local json = require "neap.json"
 local pieces = require "neap.text.pieces"
+local store = require "neap.text.store"
 local vocabulary = {}
 
 local Vocabulary = {}
@@ -151,23 +151,12 @@ function Vocabulary:state_dict()
           specials = self.specials}
 end
 
-function Vocabulary:save(path)
-  local file, why = io.open(path, "wb")
-  if not file then fail("save: %s", why) end
-  file:write(json.encode(self:state_dict()), "\n")
-  if not file:close() then fail("save: %s was not written", path) end
-end
+Vocabulary.save = store.save
 
 --- A vocabulary from its state_dict, or from a file that save wrote.
 function vocabulary.load_vocabulary(from)
-  local state = from
-  if type(from) == "string" then
-    local file, why = io.open(from, "rb")
-    if not file then fail("load_vocabulary: %s", why) end
-    state = neap._json_decode(file:read "a")
-    file:close()
-  end
-  if type(state) ~= "table" or not cut[state.unit] or
+  local state = store.read("load_vocabulary", from)
+  if not state or not cut[state.unit] or
      type(state.tokens) ~= "table" then
     fail("load_vocabulary: this is no vocabulary")
   end
