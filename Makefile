@@ -55,7 +55,7 @@ CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all deps demo test specs-of-program fuzz fuzzer replay golden bench lint install clean lib rock rock-install print-libs
+.PHONY: all deps demo test specs-of-program fuzz fuzzer replay replayers golden bench lint install clean lib rock rock-install print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
@@ -113,8 +113,9 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	$(B)/neap examples/fashion_mlp.lua
 
+# What specs build is there before: they run twice at the same time.
 test: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all lib replayers
 	@sh spec/support/run.sh $(B) $(LUA)
 
 # The specs through build/neap alone: how sanitized builds are tested. Lua
@@ -136,7 +137,9 @@ fuzzer: $(CORE_O)
 	$(CC) $(FLAGS) -I. -fsanitize=fuzzer -o $(B)/fuzz_$(TARGET) \
 	  spec/fuzz/fuzz.c spec/fuzz/$(TARGET).c $^ $(LIBS)
 
-replay: $(foreach t,$(TARGETS),$(B)/replay_$(t))
+replayers: $(foreach t,$(TARGETS),$(B)/replay_$(t))
+
+replay: replayers
 	@for t in $(TARGETS); do \
 	  echo "$$t: $$($(B)/replay_$$t spec/fuzz/corpus/$$t/*)" || exit 1; done
 
