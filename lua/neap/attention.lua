@@ -109,16 +109,15 @@ local function stack(name, names)
 
   -- Masks are as those of the layers; a plain table names them.
   function Stack:forward(x, ...)
-    local given = {...}
-    local last = given[#given]
+    local given = table.pack(...)
+    local last = given[given.n]
     if type(last) == "table" and not neap.is_tensor(last) then
-      given[#given] = {}
-      for key, value in pairs(last) do
-        given[#given][names[key] or key] = value
-      end
+      local own = {}
+      for key, value in pairs(last) do own[names[key] or key] = value end
+      given[given.n] = own
     end
     for _, layer in ipairs(self.layers:children()) do
-      x = layer(x, table.unpack(given))
+      x = layer(x, table.unpack(given, 1, given.n))
     end
     if self.norm then x = self.norm(x) end
     return x

@@ -102,6 +102,23 @@ describe("memory", function()
     neap.zeros(2^22)
   end)
 
+  it("are kept from a scope together, in tables too", function()
+    local state, a, b
+    do
+      local scope <close> = neap.scope()
+      local x = neap.ones(2)
+      state = {x + 1, {more = x + 2}}
+      state.itself = state                 -- met once
+      scope:keep(state)
+      a, b = scope:keep(x + 3, x + 4)
+    end
+    assert.same({2, 2}, state[1]:totable())
+    assert.same({3, 3}, state[2].more:totable())
+    assert.same({4, 5}, {a[1], b[1]})
+    local out = neap.scope(function() return {neap.ones(1) * 7} end)
+    assert.equal(7, out[1]:item())
+  end)
+
   it("gives back what a scope made, except what is kept", function()
     local outside = neap.ones(2)
     local inside, kept, result

@@ -120,6 +120,8 @@ describe("transformer layers", function()
                                         src_key_padding_mask = padding})
     end
     check.near(net.norm(by_hand), y, 0, 1e-6)
+    check.near(net(x, {src_key_padding_mask = padding}),
+               net(x, nil, padding), 0, 1e-6)
     assert.equal(3 * 12 + 2, #net:parameters())
     local decoder = nn.TransformerDecoder(
       nn.TransformerDecoderLayer(8, 2, small), 2)

@@ -119,20 +119,24 @@ static nl_scope *check_scope (lua_State *L, nl_state *S) {
 }
 
 
-#define MAXDEPTH 8             /* of tables that hold what is kept */
-
-/* a tensor, or those in a table */
+/* a tensor, or those in a table; 'seen' is where the table of the tables
+   stands that were met */
 static void keep_value (lua_State *L, nl_state *S, nl_scope *s, int i,
-                        int depth) {
+                        int seen) {
   nl_tensor *h;
-  if (lua_istable(L, i) && depth < MAXDEPTH) {
+  if (lua_istable(L, i)) {
     luaL_checkstack(L, 4, "tables that are kept");
-    lua_pushnil(L);
-    while (lua_next(L, i)) {
-      if (nl_totensor(L, S, lua_gettop(L)) || lua_istable(L, -1))
-        keep_value(L, S, s, lua_gettop(L), depth + 1);
-      lua_pop(L, 1);
+    if (lua_rawgetp(L, seen, lua_topointer(L, i)) == LUA_TNIL) {
+      lua_pushboolean(L, 1);
+      lua_rawsetp(L, seen, lua_topointer(L, i));
+      lua_pushnil(L);
+      while (lua_next(L, i)) {
+        if (nl_totensor(L, S, lua_gettop(L)) || lua_istable(L, -1))
+          keep_value(L, S, s, lua_gettop(L), seen);
+        lua_pop(L, 1);
+      }
     }
+    lua_pop(L, 1);
     return;
   }
   nl_checktensor(L, S, i);
@@ -149,8 +153,10 @@ static int s_keep (lua_State *L) {
   nl_state *S = nl_S(L);
   nl_scope *s = check_scope(L, S);
   int n = lua_gettop(L);
+  lua_newtable(L);
   for (int i = 2; i <= n; i++)
-    if (!lua_isnil(L, i)) keep_value(L, S, s, i, 0);
+    if (!lua_isnil(L, i)) keep_value(L, S, s, i, n + 1);
+  lua_settop(L, n);
   return n - 1;
 }
 

@@ -31,9 +31,9 @@ static const nx_field embedding_layer_fields[] = {
   NX_BOOL(embedding_layer, scale_grad_by_freq, 0,
           "divide the gradient of a vector by how often a batch has it"),
   NX_BOOL(embedding_layer, sparse, 0,
-          "the gradient holds only the vectors in x: for SGD and "
-          "Adagrad without momentum and weight_decay, and SparseAdam; "
-          "others make it whole"),
+          "the gradient holds only the vectors in x: for SparseAdam, and "
+          "for SGD and Adagrad without momentum and weight decay; others "
+          "make it whole"),
   NX_END
 };
 

@@ -33,40 +33,22 @@ struct nx_stream {
 };
 
 
+static nx_tensor *held (nx_tensor *t) {
+  if (t) t->flags |= NX_HELD;
+  return nx_keep(t);
+}
+
 static nx_tensor *made (nx_stream *s, int ndim, int64_t a, int64_t b,
                         int64_t c) {
   int64_t shape[3];
-  nx_tensor *t;
   shape[0] = a;
   shape[1] = b;
   shape[2] = c;
-  t = nx_keep(nx_zeros(s->C, s->dtype, ndim, shape));
-  if (t) t->flags |= NX_HELD;
-  return t;
+  return held(nx_zeros(s->C, s->dtype, ndim, shape));
 }
 
 static nx_tensor *packed (nx_stream *s, nx_matrix m) {
-  int64_t tile = s->K->cols;
-  nx_tensor *t = made(s, 1, (m.cols + tile - 1) / tile * tile * m.rows, 0, 0);
-  if (t) s->K->pack((size_t)m.cols, (size_t)m.rows, m.data, m.rs, m.cs,
-                    t->data);
-  return t;
-}
-
-/* what the gates begin with: b_ih, and b_hh where it is simply added */
-static nx_tensor *bias_of (nx_stream *s, nx_tensor *b_ih, nx_tensor *b_hh) {
-  const nx_cell *cell = s->cell;
-  nx_tensor *t = made(s, 1, cell->kept * s->units, 0, 0);
-  if (t == NULL || b_ih == NULL) return t;
-  memcpy(t->data, b_ih->data, (size_t)(b_ih->len * s->size));
-  for (int i = 0; i < cell->nparts; i++) {
-    const nx_cell_part *part = &cell->part[i];
-    void *v[3];
-    v[0] = v[1] = t->data + part->column * s->units * s->size;
-    v[2] = b_hh->data + part->row * s->units * s->size;
-    s->K->add((size_t)(part->blocks * s->units), v, 0, NULL);
-  }
-  return t;
+  return held(nx_packed_matrix(s->C, s->dtype, m));
 }
 
 static nx_matrix rows_of (const nx_stream *s, const nx_tensor *w, int64_t row,
@@ -119,7 +101,8 @@ static int open_stage (nx_stream *s, const nx_recurrent *l, int64_t k) {
       rows_of(s, w_hh, part->row * s->units, part->blocks * s->units)));
   }
   if (w_hr) p->w_hr = packed(s, nx_transposed(nx_matrix_of(w_hr)));
-  p->bias = bias_of(s, b_ih, b_hh);
+  p->bias = held(nx_gates_start(s->C, s->cell, s->dtype, s->units, b_ih,
+                                b_hh));
   p->h = s->h->data + k * s->batch * s->out * s->size;
   if (s->c) p->c = s->c->data + k * s->batch * s->units * s->size;
   return nx_status(s->C);

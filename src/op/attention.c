@@ -171,9 +171,10 @@ int64_t nx_attention_source (const nx_attention *s, int64_t i) {
 }
 
 nx_matrix nx_attention_matrix (const nx_attention *s, const nx_tensor *t,
-                               int64_t i) {
+                               int64_t i, int64_t from) {
   nx_matrix m = nx_matrix_of(t);
-  m.data += partner(s, t, i, 0) * (int64_t)nx_dtype_size(t->dtype);
+  m.data += (partner(s, t, i, 0) + from * m.rs) * s->size;
+  m.rows -= from;
   return m;
 }
 
@@ -212,18 +213,9 @@ static const char *tile_mask (const nx_attention *s, const nx_tile *t,
   return t->mask;
 }
 
-static nx_matrix rows_from (const nx_attention *s, nx_matrix m, int64_t from,
-                            int64_t rows) {
-  m.data += from * m.rs * s->size;
-  m.rows = rows;
-  return m;
-}
-
 nx_attend nx_tile_scores (const nx_attention *s, const nx_tile *t) {
-  nx_matrix q = rows_from(s, nx_attention_matrix(s, s->q, t->matrix),
-                          t->query, t->queries);
-  nx_matrix k = rows_from(s, nx_attention_matrix(s, s->k, t->matrix),
-                          t->key, t->keys);
+  nx_matrix q = nx_attention_matrix(s, s->q, t->matrix, t->query);
+  nx_matrix k = nx_attention_matrix(s, s->k, t->matrix, t->key);
   nx_attend a;
   memset(&a, 0, sizeof(a));
   s->K->product((size_t)t->queries, (size_t)t->keys, (size_t)s->depth,
@@ -322,7 +314,7 @@ static void look (void *arg, int64_t job, int place) {
     a.width = (size_t)s->width;
     s->K->attend(&a);
     if (s->a->p > 0) nx_tile_drop(s, &t, t.scores, t.scores);
-    v = rows_from(s, nx_attention_matrix(s, s->v, t.matrix), t.key, t.keys);
+    v = nx_attention_matrix(s, s->v, t.matrix, t.key);
     s->K->product((size_t)t.queries, (size_t)s->width, (size_t)t.keys,
                   t.scores, NX_KEYS, 1, v.data, v.rs, v.cs, y, s->width, 1);
   }

@@ -37,10 +37,10 @@ typedef struct nx_attention {
 } nx_attention;
 
 int nx_attention_open (nx_ctx *C, const nx_node *n, nx_attention *s);
-/* The i-th matrix of a tensor whose leading dimensions are those of 'like',
-   or divide them. */
+/* Of the matrix of a tensor that goes with the i-th of queries, the rows
+   from some on. */
 nx_matrix nx_attention_matrix (const nx_attention *s, const nx_tensor *t,
-                               int64_t i);
+                               int64_t i, int64_t from);
 /* Which matrix of keys the i-th of queries looks at. */
 int64_t nx_attention_source (const nx_attention *s, int64_t i);
 

@@ -41,12 +41,6 @@ static void add_product (const nx_attention *s, int64_t rows, int64_t cols,
                 b.rs, b.cs, c, cols, 1);
 }
 
-static nx_matrix rows_from (const nx_attention *s, nx_matrix m,
-                            int64_t from) {
-  m.data += from * m.rs * s->size;
-  return m;
-}
-
 /* gradients that a tile adds to */
 static void tile_back (const returning *b, const nx_tile *t, char *slopes,
                        char *dropped, char *d) {
@@ -54,12 +48,9 @@ static void tile_back (const returning *b, const nx_tile *t, char *slopes,
   int64_t row = t->matrix * s->queries + t->query;
   int64_t source = nx_attention_source(s, t->matrix);
   int64_t key = source * s->keys + t->key;
-  nx_matrix q = rows_from(s, nx_attention_matrix(s, s->q, t->matrix),
-                          t->query);
-  nx_matrix k = rows_from(s, nx_attention_matrix(s, s->k, t->matrix),
-                          t->key);
-  nx_matrix v = rows_from(s, nx_attention_matrix(s, s->v, t->matrix),
-                          t->key);
+  nx_matrix q = nx_attention_matrix(s, s->q, t->matrix, t->query);
+  nx_matrix k = nx_attention_matrix(s, s->k, t->matrix, t->key);
+  nx_matrix v = nx_attention_matrix(s, s->v, t->matrix, t->key);
   nx_matrix g;
   nx_attend a = nx_tile_scores(s, t);
   const char *p = t->scores;

@@ -342,11 +342,30 @@ void nx_sequence_split (const nx_sequence *s, nx_rows_fn *job, void *arg) {
 }
 
 
-nx_tensor *nx_packed_matrix (const nx_sequence *s, nx_matrix m) {
-  int64_t tile = s->K->cols, n = (m.cols + tile - 1) / tile * tile * m.rows;
-  nx_tensor *t = nx_new(s->C, s->dtype, 1, &n);
-  if (t) s->K->pack((size_t)m.cols, (size_t)m.rows, m.data, m.rs, m.cs,
-                    t->data);
+nx_tensor *nx_packed_matrix (nx_ctx *C, int dtype, nx_matrix m) {
+  const nx_kernels *K = nx_kernels_for(C, dtype);
+  int64_t tile = K->cols, n = (m.cols + tile - 1) / tile * tile * m.rows;
+  nx_tensor *t = nx_new(C, dtype, 1, &n);
+  if (t) K->pack((size_t)m.cols, (size_t)m.rows, m.data, m.rs, m.cs, t->data);
+  return t;
+}
+
+nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,
+                           int64_t units, const nx_tensor *b_ih,
+                           const nx_tensor *b_hh) {
+  int64_t n = cell->kept * units, block;
+  nx_tensor *t = nx_zeros(C, dtype, 1, &n);
+  if (t == NULL) return NULL;
+  block = units * (int64_t)nx_dtype_size(dtype);
+  if (b_ih) memcpy(t->data, b_ih->data, (size_t)(cell->gates * block));
+  for (int i = 0; b_hh && i < cell->nparts; i++) {
+    const nx_cell_part *part = &cell->part[i];
+    void *v[3];
+    v[0] = v[1] = t->data + part->column * block;
+    v[2] = b_hh->data + part->row * block;
+    nx_kernels_for(C, dtype)->add((size_t)(part->blocks * units), v, 0,
+                                  NULL);
+  }
   return t;
 }
 
@@ -363,28 +382,6 @@ typedef struct loop {
   int again;
 } loop;
 
-/* what the products of the input begin with, in a row of the gates */
-static nx_tensor *bias_row (const nx_sequence *s) {
-  nx_ctx *C = s->C;
-  const nx_cell *cell = s->cell;
-  int64_t n = cell->kept * s->units;
-  nx_tensor *t;
-  if (s->b_ih == NULL && s->b_hh == NULL) return NULL;
-  t = nx_zeros(C, s->dtype, 1, &n);
-  if (t == NULL) return NULL;
-  if (s->b_ih) memcpy(t->data, s->b_ih->data,
-                      (size_t)(cell->gates * s->units * s->size));
-  for (int i = 0; s->b_hh && i < cell->nparts; i++) {
-    const nx_cell_part *part = &cell->part[i];
-    char *to = t->data + part->column * s->units * s->size;
-    void *v[3];
-    v[0] = v[1] = to;
-    v[2] = s->b_hh->data + part->row * s->units * s->size;
-    s->K->add((size_t)(part->blocks * s->units), v, 0, NULL);
-  }
-  return t;
-}
-
 static nx_matrix dense_matrix (char *data, int64_t rows, int64_t cols,
                                int64_t row) {
   nx_matrix m;
@@ -400,7 +397,8 @@ static nx_matrix dense_matrix (char *data, int64_t rows, int64_t cols,
 static int input_product (const nx_sequence *s, const nx_stretch *p) {
   nx_ctx *C = s->C;
   int64_t width = s->cell->kept * s->units, own = s->cell->gates * s->units;
-  nx_tensor *bias = bias_row(s);
+  nx_tensor *bias = s->b_ih || s->b_hh
+    ? nx_gates_start(C, s->cell, s->dtype, s->units, s->b_ih, s->b_hh) : NULL;
   char *rest = p->gates->data + own * s->size;
   if (nx_status(C)) return nx_status(C);
   nx_product(C, s->dtype,
@@ -464,7 +462,7 @@ static void run_rows (void *arg, int64_t low, int64_t high) {
 static nx_tensor *part_packed (const nx_sequence *s,
                                const nx_cell_part *part) {
   char *rows = s->w_hh->data + part->row * s->units * s->out * s->size;
-  return nx_packed_matrix(s, nx_transposed(
+  return nx_packed_matrix(s->C, s->dtype, nx_transposed(
     dense_matrix(rows, part->blocks * s->units, s->out, s->out)));
 }
 
@@ -485,7 +483,8 @@ int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again) {
   for (int i = 0; i < s->cell->nparts; i++)
     l.packed[i] = part_packed(s, &s->cell->part[i]);
   if (s->w_hr)
-    l.proj = nx_packed_matrix(s, nx_transposed(nx_matrix_of(s->w_hr)));
+    l.proj = nx_packed_matrix(s->C, s->dtype,
+                              nx_transposed(nx_matrix_of(s->w_hr)));
   if (s->w_hr || again) l.made = nx_sequence_table(s, s->batch, s->units);
   if (nx_status(s->C) || input_product(s, p)) return nx_status(s->C);
   nx_sequence_split(s, run_rows, &l);

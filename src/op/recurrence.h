@@ -144,7 +144,12 @@ int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again);
 /* Room for rows, not set; a matrix packed for nx_packed_fn. */
 nx_tensor *nx_sequence_table (const nx_sequence *s, int64_t rows,
                               int64_t cols);
-nx_tensor *nx_packed_matrix (const nx_sequence *s, nx_matrix m);
+nx_tensor *nx_packed_matrix (nx_ctx *C, int dtype, nx_matrix m);
+/* What a row of the gates begins with: b_ih, and b_hh where it is simply
+   added; zeros where there are none. */
+nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,
+                           int64_t units, const nx_tensor *b_ih,
+                           const nx_tensor *b_hh);
 
 int nx_recurrence_shape (nx_ctx *C, nx_node *n, const nx_cell *cell);
 int nx_recurrence_forward (nx_ctx *C, nx_node *n, const nx_cell *cell);

@@ -217,11 +217,12 @@ static int pack_weights (back *b) {
   const nx_sequence *s = b->s;
   for (int i = 0; i < s->cell->nparts; i++) {
     const nx_cell_part *p = &s->cell->part[i];
-    b->packed[i] = nx_packed_matrix(s, rows_of(s->w_hh, p->row * s->units,
-                                               p->blocks * s->units));
+    b->packed[i] = nx_packed_matrix(
+      s->C, s->dtype, rows_of(s->w_hh, p->row * s->units,
+                              p->blocks * s->units));
   }
   if (s->w_hr) {
-    b->proj = nx_packed_matrix(s, nx_matrix_of(s->w_hr));
+    b->proj = nx_packed_matrix(s->C, s->dtype, nx_matrix_of(s->w_hr));
     b->dmade = nx_sequence_table(s, s->batch, s->units);
   }
   return nx_status(s->C);
