@@ -124,4 +124,39 @@ describe("the example", function()
     end)
   end
 
+  with_data("autoencoder.lua learns digits and shows them", function(folder)
+    local text, ok = run("examples/autoencoder.lua --samples 2000 " ..
+      "--epochs 2 --test 100 --noise 0.1 --lr 5e-3", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "epoch  2  error ([%d.]+)") < 0.075,
+                   text)
+    assert.equal(3 + 4 * 14, select(2, text:gsub("\n", "\n")), text)
+  end)
+
+  with_data("vae.lua learns digits and draws some", function(folder)
+    local text, ok = run("examples/vae.lua --samples 3000 --epochs 3 " ..
+      "--test 100 --hidden 100", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "epoch  3  ELBO +([-%d.]+)") > -230,
+                   text)
+    assert.equal(5 + 4 * 14, select(2, text:gsub("\n", "\n")), text)
+  end)
+
+  for _, set in ipairs{"mnist", "fashion"} do
+    with_data("gan.lua plays on " .. set, function(folder)
+      local text, ok = run("examples/gan.lua --samples 128 --epochs 1 " ..
+        "--width 8 --set " .. set, folder)
+      assert.is_true(ok, text)
+      assert.matches("epoch  1  losses: to draw [%d.]+, to tell [%d.]+", text)
+      assert.equal(1 + 2 * 14, select(2, text:gsub("\n", "\n")), text)
+    end)
+  end
+
+  with_data("vit_fashion.lua learns from patches", function(folder)
+    local text, ok = run("examples/vit_fashion.lua --samples 600 " ..
+      "--epochs 3 --test 200 --dim 32 --depth 2 --patch 7 --lr 3e-3", folder)
+    assert.is_true(ok, text)
+    assert.is_true(tonumber(text:match "test accuracy ([%d.]+)") > 30, text)
+  end)
+
 end)

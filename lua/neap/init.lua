@@ -232,7 +232,7 @@ require "neap.average"
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",
                     metrics = "metrics", text = "text", model = "model",
-                    Trainer = "trainer"}
+                    Trainer = "trainer", gallery = "gallery"}
 setmetatable(neap, {__index = function(self, name)
   if not submodules[name] then return nil end
   local module = require("neap." .. submodules[name])

@@ -3,7 +3,8 @@
 
 local model = {}
 
-for _, part in ipairs{"cache", "gpt"} do
+for _, part in ipairs{"mlp", "resnet", "vit", "cache", "gpt", "autoencoder",
+                      "vae", "gan"} do
   for name, value in pairs(require("neap.model." .. part)) do
     model[name] = value
   end

@@ -313,6 +313,7 @@ describe("every layer", function()
     Sigmoid = {nn.Sigmoid, {{4, 3}}}, Softmax = {nn.Softmax, {{4, 3}}},
     LogSoftmax = {nn.LogSoftmax, {{4, 3}}},
     Flatten = {nn.Flatten, {{2, 3, 2}}},
+    Unflatten = {function() return nn.Unflatten(2, {2, 3}) end, {{2, 6}}},
     Dropout = {function() return nn.Dropout(0.3):eval() end, {{4, 3}}},
     BatchNorm1d = {function() return nn.BatchNorm1d(3) end, {{5, 3}}},
     BatchNorm2d = {function() return nn.BatchNorm2d(2) end, {{2, 2, 3, 2}}},

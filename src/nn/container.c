@@ -146,6 +146,10 @@ const nx_layer nx_layer_flatten = {
 };
 
 
+const nx_layer nx_layer_unflatten = {.name = "Unflatten",
+                                     .op = &nx_op_unflatten};
+
+
 static nx_tensor *identity_forward (nx_ctx *C, nx_module *m,
                                     nx_tensor *const *in) {
   (void)C; (void)m;
