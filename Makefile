@@ -47,7 +47,7 @@ endif
 
 # --- files ------------------------------------------------------------------
 CORE    = $(wildcard $(patsubst %,src/%/*.c,base simd tensor io grad op nn \
-          optim api))
+          optim plan api))
 BINDING = $(wildcard src/lua/*.c)
 name    = $(B)/$(subst /,_,$(patsubst src/%.c,%,$(1))).o
 CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \

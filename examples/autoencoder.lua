@@ -5,7 +5,7 @@
 --   neap examples/autoencoder.lua --noise 0.4
 --
 -- Shows test pictures, what was put in and what came back. With 32 numbers
--- the mean squared error of a pixel is about 0.006 after 10 epochs, that of
+-- the mean squared error of a pixel is about 0.0085 after 10 epochs, that of
 -- as many principal components 0.0168.
 
 local neap = require "neap"

@@ -18,8 +18,8 @@ local o = neap.cli("Trains a vision transformer on Fashion-MNIST.", {
   {"dim", "integer", default = 64, least = 1},
   {"depth", "integer", default = 4, least = 1},
   {"heads", "integer", default = 4, least = 1},
-  {"dropout", "number", default = 0.1},
-  {"lr", "number", default = 1e-3, help = "highest learning rate"},
+  {"dropout", "number", default = 0},
+  {"lr", "number", default = 2e-3, help = "highest learning rate"},
   {"batch_size", "integer", default = 128, least = 1},
   {"seed", "integer", default = 1}
 })
@@ -33,7 +33,7 @@ local function prepare(set, n)
 end
 local train, test = data.fashion_mnist()
 train, test = prepare(train, o.samples), prepare(test, o.test)
-train = data.map(train, data.Augment{flip = 0.5, crop = 2}, {batched = true})
+train = data.map(train, data.Augment{flip = 0.5}, {batched = true})
 
 local net = neap.model.ViT{
   image_size = 28, patch_size = o.patch, dim = o.dim, depth = o.depth,

@@ -45,7 +45,8 @@ extern "C" {
   X(EFORMAT, "malformed file") \
   X(EIO, "input or output failed") \
   X(EUNSUP, "not available in this build") \
-  X(EBUSY, "still in use")
+  X(EBUSY, "still in use") \
+  X(AGAIN, "not done yet: call once more")
 
 typedef enum neap_code {
 #define NEAP_X(name, text) NEAP_##name,
@@ -99,10 +100,21 @@ typedef struct neap_config {
   /* grows, shrinks or frees (size 0) a block; NULL: the C library */
   void *(*alloc) (void *ud, void *block, size_t old, size_t size,
                   size_t align);
-  void *ud;             /* handed to 'alloc' */
+  void *ud;             /* handed to the functions here */
   size_t memory_limit;  /* bytes of tensors and buffers; 0: no limit */
-  int threads;          /* 0: one for each processor; 1: only the caller */
+  int threads;          /* 0: one for each processor; 1: only the caller;
+                           they start with the first work for several */
   int deterministic;    /* matrix products of our own, never BLAS */
+  /* a line about something that is no error, or for which there is no
+     context: a runtime that cannot be closed yet; NULL: nobody hears it */
+  void (*log) (void *ud, const char *text);
+  /* nanoseconds that only grow; NULL: the system's clock */
+  uint64_t (*now_ns) (void *ud);
+  /* runs job(arg, 0) ... job(arg, n - 1), in any order, on the host's own
+     workers, and returns when all are done; n is at most 'threads'. NULL:
+     threads of our own. Jobs neither wait nor ask for memory. */
+  void (*parallel) (void *ud, int n, void (*job) (void *arg, int i),
+                    void *arg);
 } neap_config;
 
 NEAP_API void neap_config_init (neap_config *c);
@@ -146,6 +158,22 @@ NEAP_API int neap_set_grad_enabled (neap_ctx *C, int on);  /* old value */
 
 
 /*
+** A view of elements in memory that belongs to somebody else: sizes, and
+** distances in elements. Distances that are all 0 mean row order.
+*/
+typedef struct neap_view {
+  void *data;
+  neap_dtype dtype;
+  int ndim;
+  int64_t shape[NEAP_MAXDIM], stride[NEAP_MAXDIM];
+} neap_view;
+
+/* A view in row order; its name is short, since hosts write many. */
+NEAP_API neap_view neap_view_of (void *data, neap_dtype dtype, int ndim,
+                                 const int64_t *shape);
+
+
+/*
 ** Tensors. A function that returns a tensor gives one reference to the
 ** caller, who gives it back with neap_unref.
 */
@@ -153,6 +181,8 @@ NEAP_API neap_tensor *neap_new (neap_ctx *C, neap_dtype dtype, int ndim,
                                 const int64_t *shape);   /* zeros */
 NEAP_API neap_tensor *neap_from (neap_ctx *C, neap_dtype dtype, int ndim,
                                  const int64_t *shape, const void *data);
+/* over the host's memory, which must stay as long as tensors see it */
+NEAP_API neap_tensor *neap_borrow (neap_ctx *C, const neap_view *v);
 NEAP_API neap_tensor *neap_ref (neap_tensor *t);
 NEAP_API void neap_unref (neap_tensor *t);               /* NULL is fine */
 
@@ -160,6 +190,9 @@ NEAP_API neap_dtype neap_dtype_of (const neap_tensor *t);
 NEAP_API int neap_ndim (const neap_tensor *t);
 NEAP_API int64_t neap_size (const neap_tensor *t, int dim);
 NEAP_API int64_t neap_numel (const neap_tensor *t);
+
+/* Where the elements are, as long as the tensor is there. */
+NEAP_API void neap_look (const neap_tensor *t, neap_view *v);
 
 /* Copies all elements in row order to 'data' ('bytes' must be exact). */
 NEAP_API neap_code neap_read (neap_ctx *C, const neap_tensor *t, void *data,
@@ -180,6 +213,165 @@ NEAP_API void neap_require_grad (neap_ctx *C, neap_tensor *t);
 NEAP_API neap_code neap_backward (neap_ctx *C, neap_tensor *loss);
 /* a new reference, or NULL when there is none yet */
 NEAP_API neap_tensor *neap_grad (neap_tensor *t);
+
+
+/*
+** Layers, by the names and options they have in Lua: neap_layer(C,
+** "Linear", "in_features=3 out_features=2"). Dimensions count from 0. A
+** module belongs to its context; one reference belongs to the caller.
+*/
+typedef struct neap_module neap_module;
+
+NEAP_API neap_module *neap_layer (neap_ctx *C, const char *name,
+                                  const char *options);
+/* Puts a layer into a container (Sequential ...), under a name or (NULL) the
+   next number, and takes over the caller's reference. */
+NEAP_API neap_code neap_add (neap_ctx *C, neap_module *container,
+                             const char *name, neap_module *layer);
+NEAP_API void neap_module_unref (neap_module *m);        /* NULL is fine */
+NEAP_API void neap_train (neap_ctx *C, neap_module *m, int on);
+/* The layer's first result. */
+NEAP_API neap_tensor *neap_call (neap_ctx *C, neap_module *m, int nin,
+                                 neap_tensor *const *in);
+/* How many parameters there are; 'out' receives at most 'room' of them,
+   which stay the module's. */
+NEAP_API int neap_parameters (neap_ctx *C, neap_module *m, int room,
+                              neap_tensor **out);
+
+/* How a file's tensors met a module's: by their names. */
+typedef struct neap_report {
+  int used;             /* loaded */
+  int missing;          /* of the module, not in the file */
+  int unused;           /* of the file, not in the module */
+  int misfit;           /* with another shape; not loaded */
+} neap_report;
+
+/*
+** Loads parameters and buffers from a safetensors file. If some are
+** missing, left over or do not fit, 'strict' is an error that names them,
+** and nothing is loaded; else what fits is loaded. 'r' may be NULL.
+*/
+NEAP_API neap_code neap_load (neap_ctx *C, neap_module *m, const char *path,
+                              int strict, neap_report *r);
+/* Writes the layers and all their tensors: nn.load in Lua and
+   neap_model_open read it. The file is replaced as a whole. */
+NEAP_API neap_code neap_save (neap_ctx *C, neap_module *m, const char *path);
+
+
+/*
+** Optimisers, by their names in Lua: neap_optimizer(C, "Adam", "lr=0.001",
+** n, parameters).
+*/
+typedef struct neap_optim neap_optim;
+
+NEAP_API neap_optim *neap_optimizer (neap_ctx *C, const char *name,
+                                     const char *options, int n,
+                                     neap_tensor *const *parameters);
+NEAP_API void neap_optimizer_free (neap_optim *o);       /* NULL is fine */
+NEAP_API neap_code neap_optimizer_set (neap_optim *o, const char *options);
+NEAP_API neap_code neap_optimizer_zero_grad (neap_optim *o);
+NEAP_API neap_code neap_optimizer_step (neap_optim *o);
+
+
+/*
+** Models: files that net:export or net:save wrote in Lua, or neap_save
+** here. A model never changes; any number of plans, on any threads, share
+** its weights. It belongs to the runtime: neap_close says NEAP_EBUSY while
+** it is open. Files are checked before they are believed.
+*/
+typedef struct neap_model neap_model;
+
+NEAP_API neap_model *neap_model_open (neap_ctx *C, const char *path);
+/* from memory, which may go afterwards */
+NEAP_API neap_model *neap_model_bytes (neap_ctx *C, const void *bytes,
+                                       size_t size);
+NEAP_API neap_model *neap_model_ref (neap_model *m);     /* on any thread */
+NEAP_API void neap_model_unref (neap_model *m);          /* NULL is fine */
+
+/* A text of the file's metadata, or NULL. */
+NEAP_API const char *neap_model_meta (const neap_model *m, const char *key);
+/* What the contents of its integer inputs and results (token ids, labels,
+   argmax) count from: 1 for models from Lua, unless they say 0. */
+NEAP_API int neap_model_index_base (const neap_model *m);
+/* How many inputs an exported model has, and what the i-th was; -1 for a
+   tree of layers (net:save), which takes many shapes. */
+NEAP_API int neap_model_inputs (const neap_model *m);
+NEAP_API neap_code neap_model_input (const neap_model *m, int i,
+                                     neap_view *v);
+
+/*
+** Runs the example that net:export put into the file, and compares: how
+** many examples there are (0 or 1), or -1 and the error. 'worst' becomes
+** the largest difference, relative to the largest number of a result.
+*/
+NEAP_API int neap_model_check (neap_ctx *C, neap_model *m, double *worst);
+
+
+/*
+** Plans: a model for inputs of fixed shapes, with all memory that it needs.
+** One thread uses a plan at a time; it keeps the model.
+**
+** neap_plan_run asks for no memory, takes no lock, calls no system. Its
+** results do not depend on threads or on what is computed beside them, bit
+** for bit.
+*/
+typedef struct neap_plan neap_plan;
+
+/* Memory of a plan begins at a multiple of this. */
+#define NEAP_ALIGN 64
+
+/*
+** The exact bytes of a plan for such inputs (their data is not looked at),
+** or 0 and the error. nin = 0: the inputs that the model was exported with.
+*/
+NEAP_API size_t neap_plan_size (neap_ctx *C, neap_model *m, int nin,
+                                const neap_view *in);
+/*
+** A plan in the host's 'memory' of 'size' bytes, which must stay until
+** neap_plan_free (one byte less than neap_plan_size: NEAP_ELIMIT); or, with
+** NULL, in memory of the runtime.
+*/
+NEAP_API neap_plan *neap_plan_new (neap_ctx *C, neap_model *m, int nin,
+                                   const neap_view *in, void *memory,
+                                   size_t size);
+NEAP_API void neap_plan_free (neap_plan *p);             /* NULL is fine */
+NEAP_API size_t neap_plan_bytes (const neap_plan *p);
+
+/*
+** Where inputs are written before a run and outputs are read after it. What
+** is there is kept from run to run; during neap_plan_step it is the plan's.
+*/
+NEAP_API int neap_plan_inputs (const neap_plan *p);
+NEAP_API int neap_plan_outputs (const neap_plan *p);
+NEAP_API neap_code neap_plan_input (neap_plan *p, int i, neap_view *v);
+NEAP_API neap_code neap_plan_output (neap_plan *p, int i, neap_view *v);
+/* Memory of the host in its place, in row order; NULL: the plan's again. */
+NEAP_API neap_code neap_plan_bind_input (neap_plan *p, int i, void *data);
+NEAP_API neap_code neap_plan_bind_output (neap_plan *p, int i, void *data);
+
+NEAP_API neap_code neap_plan_run (neap_plan *p);
+/*
+** The same in slices: works about so many nanoseconds, at least one piece
+** (of some 50 microseconds, where the operation can be cut), and says
+** NEAP_AGAIN while something is left. The results have the bits of
+** neap_plan_run, which finishes what a step began.
+*/
+NEAP_API neap_code neap_plan_step (neap_plan *p, uint64_t budget_ns);
+
+/*
+** Recurrent layers go on where the last run ended; a model of one step is
+** thus run step by step. Layers that read backwards begin anew in each run.
+** The state can be saved, restored (the bits come back) and reset.
+*/
+NEAP_API void neap_plan_reset (neap_plan *p);
+NEAP_API size_t neap_plan_state_size (const neap_plan *p);
+NEAP_API neap_code neap_plan_save_state (neap_plan *p, void *out,
+                                         size_t size);
+NEAP_API neap_code neap_plan_load_state (neap_plan *p, const void *in,
+                                         size_t size);
+
+/* What went wrong in the last call with this plan; "" if nothing. */
+NEAP_API const char *neap_plan_message (const neap_plan *p);
 
 #ifdef __cplusplus
 }

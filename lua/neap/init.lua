@@ -228,6 +228,7 @@ require "neap.recurrent"
 require "neap.sequences"
 require "neap.attention"
 require "neap.average"
+require "neap.export"
 
 -- Submodules load when they are first used: neap.data is neap.data's table.
 local submodules = {data = "data", progress = "progress", cli = "cli",

@@ -378,6 +378,9 @@ local function described(module, live)
           computed = computed}, state
 end
 
+-- The tree of a module as plain data, for a file.
+function Module:_description() return (described(self)) end
+
 --- Saves the layer tree and all parameters and buffers in one file of
 -- data. A layer written in Lua is kept as the name of its class and the
 -- arguments of its constructor. What is shared is written once and shared

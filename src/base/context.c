@@ -34,7 +34,10 @@ neap_rt *neap_open (const neap_config *given) {
   rt->isa = nx_cpu_choose();
   rt->widest = nx_cpu_widest();
   rt->deterministic = c.deterministic;
-  rt->pool = nx_pool_new(&rt->memory, c.threads);
+  rt->log = c.log;
+  rt->now_ns = c.now_ns;
+  rt->ud = c.ud;
+  rt->pool = nx_pool_new(&rt->memory, &c);
   if (rt->pool == NULL) {
     nx_raw_free(&account, rt, sizeof(*rt));
     return NULL;
@@ -43,10 +46,20 @@ neap_rt *neap_open (const neap_config *given) {
 }
 
 
+static void log_busy (nx_rt *rt) {
+  char text[100];
+  snprintf(text, sizeof(text), "neap_close: %d contexts and models are open",
+           atomic_load(&rt->contexts));
+  if (rt->log) rt->log(rt->ud, text);
+}
+
 neap_code neap_close (neap_rt *rt) {
   nx_account account;
   if (rt == NULL) return NEAP_OK;
-  if (atomic_load(&rt->contexts) > 0) return NEAP_EBUSY;
+  if (atomic_load(&rt->contexts) > 0) {
+    log_busy(rt);
+    return NEAP_EBUSY;
+  }
   nx_pool_free(&rt->memory, rt->pool);
   account.alloc = rt->memory.alloc;
   account.ud = rt->memory.ud;

@@ -29,6 +29,9 @@ struct neap_rt {
   int deterministic;
   int isa, widest;            /* instruction sets: see base/cpu.h */
   atomic_int contexts;        /* open contexts */
+  void (*log) (void *ud, const char *text);
+  uint64_t (*now_ns) (void *ud);
+  void *ud;
 };
 
 /* Tensors that the C code of operations and layers made: nx_push. */
@@ -62,6 +65,9 @@ struct neap_ctx {
   /* told of each layer that was called, with its input and result */
   void (*watch) (void *ud, const void *module, nx_tensor *x, nx_tensor *y);
   void *watch_ud;
+  /* told of each operation that was applied, but not of those inside it */
+  void (*applied) (void *ud, struct nx_node *n);
+  void *applied_ud;
   /* where the user's program is; false if that cannot be told */
   int (*where) (void *ud, char *out, size_t room);
   void *where_ud;

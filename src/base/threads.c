@@ -18,6 +18,9 @@
 
 struct nx_pool {
   nx_account *memory;
+  void (*parallel) (void *ud, int n, void (*job) (void *arg, int i),
+                    void *arg);         /* the host's, or NULL */
+  void *ud;
   atomic_int wanted;           /* threads, the caller included */
   atomic_int started;          /* workers that run */
   long process;                /* where they run: not in a forked child */
@@ -125,15 +128,17 @@ static void start_workers (nx_pool *p) {
 }
 
 
-nx_pool *nx_pool_new (nx_account *m, int threads) {
+nx_pool *nx_pool_new (nx_account *m, const neap_config *c) {
   nx_pool *p = nx_raw_alloc(m, sizeof(*p));
   if (p == NULL) return NULL;
   memset(p, 0, sizeof(*p));
   p->memory = m;
+  p->parallel = c->parallel;
+  p->ud = c->ud;
   pthread_mutex_init(&p->lock, NULL);
   pthread_mutex_init(&p->busy, NULL);
   pthread_cond_init(&p->wake, NULL);
-  nx_pool_set_threads(p, threads);
+  nx_pool_set_threads(p, c->threads);
   return p;
 }
 
@@ -148,6 +153,13 @@ void nx_pool_free (nx_account *m, nx_pool *p) {
   nx_raw_free(m, p, sizeof(*p));
 }
 
+
+void nx_pool_lend (nx_pool *p, const nx_pool *other) {
+  if (other->parallel == NULL) return;
+  p->parallel = other->parallel;
+  p->ud = other->ud;
+  p->wanted = other->wanted;
+}
 
 int nx_pool_threads (const nx_pool *p) { return p->wanted; }
 
@@ -188,8 +200,43 @@ static void share (nx_pool *p, int64_t n, int places, nx_job *job,
 }
 
 
+/*
+** The host's workers: each of its jobs takes numbers until none is left.
+*/
+typedef struct lent {
+  nx_job *job;
+  void *arg;
+  int64_t count;
+  _Atomic int64_t next;
+} lent;
+
+static void lent_job (void *arg, int place) {
+  lent *t = arg;
+  int64_t i;
+  while ((i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed))
+         < t->count)
+    t->job(t->arg, i, place);
+}
+
+static void share_with_host (nx_pool *p, int64_t n, int places, nx_job *job,
+                             void *arg) {
+  lent t;
+  int jobs = p->wanted < places ? p->wanted : places;
+  t.job = job;
+  t.arg = arg;
+  t.count = n;
+  atomic_init(&t.next, 0);
+  if (jobs > n) jobs = (int)n;
+  p->parallel(p->ud, jobs, lent_job, &t);
+}
+
+
 void nx_parallel_within (nx_pool *p, int64_t n, int places, nx_job *job,
                          void *arg) {
+  if (p->parallel && n > 1 && p->wanted > 1 && places > 1) {
+    share_with_host(p, n, places, job, arg);
+    return;
+  }
   if (n <= 1 || p->wanted <= 1 || places <= 1 || forked(p) ||
       pthread_mutex_trylock(&p->busy) != 0) {
     run_alone(job, arg, n);       /* also when another thread has the pool */

@@ -279,19 +279,30 @@ static int compute (nx_ctx *C, nx_node *n) {
 ** caller gave one: a counter for each element of the result, or of the
 ** input, where that has more.
 */
-static void draw (nx_ctx *C, const nx_node *n) {
+static nx_draw *draw_of (const nx_node *n) {
   const nx_field *f = n->op->fields;
-  nx_draw *d;
-  int64_t most;
   while (f->kind != NX_KIND_DRAW) f++;
-  d = (nx_draw *)((char *)n->a + f->offset);
+  return (nx_draw *)((char *)n->a + f->offset);
+}
+
+static void draw (nx_ctx *C, const nx_node *n) {
+  nx_draw *d = draw_of(n);
+  int64_t most;
   if (n->out[0] == NULL) return;
   most = n->out[0]->len;
   if (n->nin > 0 && n->in[0] && n->in[0]->len > most) most = n->in[0]->len;
   if (n->op->draws) most = n->op->draws(n);
   if (d->counter == NX_NOT_DRAWN &&
-      (n->inplace || n->into || n->out[0]->store == NULL))    /* else y is x */
+      (n->inplace || n->into || n->out[0]->store == NULL ||
+       n->nin == 0 || n->in[0] == NULL ||
+       n->out[0]->store != n->in[0]->store))                /* else y is x */
     *d = nx_reserve(&C->random, (uint64_t)most);
+}
+
+
+void nx_redraw (nx_ctx *C, const nx_node *n) {
+  *draw_of(n) = NX_FRESH;
+  draw(C, n);
 }
 
 
@@ -332,12 +343,9 @@ static int compose (nx_ctx *C, nx_node *n) {
 }
 
 
-static int run (nx_ctx *C, nx_node *n) {
+static int evaluate (nx_ctx *C, nx_node *n) {
   nx_node *r = NULL;
   int record;
-  n->target = n->in[0];
-  if (check_inputs(C, n)) return nx_status(C);
-  if (n->op->compose) return compose(C, n);
   if (n->op->shape(C, n)) return nx_status(C);
   record = nx_recorded(C, n);
   if (n->into && check_into(C, n, record)) return nx_status(C);
@@ -355,6 +363,20 @@ static int run (nx_ctx *C, nx_node *n) {
   }
   if (n->into) finish_into(C, n);
   nx_record_end(C, n, r, nx_status(C) == 0);
+  return nx_status(C);
+}
+
+
+/* Nobody is told of what runs inside: it belongs to the operation. */
+static int run (nx_ctx *C, nx_node *n) {
+  void (*applied) (void *ud, nx_node *n) = C->applied;
+  n->target = n->in[0];
+  if (check_inputs(C, n)) return nx_status(C);
+  if (n->op->compose) return compose(C, n);
+  C->applied = NULL;
+  evaluate(C, n);
+  C->applied = applied;
+  if (applied && nx_status(C) == 0) applied(C->applied_ud, n);
   return nx_status(C);
 }
 

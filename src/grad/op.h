@@ -63,6 +63,20 @@ struct nx_op {
   /* how many counters a random operation takes from the stream; NULL: one
      for each element of its result or first input */
   int64_t (*draws) (const nx_node *n);
+  /* "h>h0 c>c0": results that are (optional) inputs of the call that goes
+     on where this one ends */
+  const char *carries;
+  /*
+  ** How a call may be done in pieces, with the same bits: "y0 x0, y-1 w0 b0"
+  ** says that results for some places of dimension 0 of y need only those of
+  ** x, and for some of the last dimension those of w and b. "*": all inputs
+  ** go with y, element by element. NULL: only as a whole.
+  */
+  const char *cuts;
+  /* the same where it depends on the arguments */
+  const char *(*cutting) (const nx_node *n);
+  /* multiply-adds, or what takes as long; NULL: 8 for each element */
+  double (*work) (const nx_node *n);
   unsigned flags;
 };
 
@@ -138,6 +152,10 @@ int nx_out_room (nx_ctx *C, nx_node *n, int count);
 nx_tensor *nx_out (nx_ctx *C, nx_node *n, int i, int dtype, int ndim,
                    const int64_t *shape);
 nx_tensor *nx_out_like (nx_ctx *C, nx_node *n, int i, const nx_tensor *t);
+
+/* A random operation that ran takes the next part of the stream, to run
+   again. */
+void nx_redraw (nx_ctx *C, const nx_node *n);
 
 /* True if this application goes on the tape. */
 int nx_recorded (const nx_ctx *C, const nx_node *n);

@@ -3,6 +3,7 @@
 ** that a short hostile text cannot claim much memory; all strings live in
 ** one block, since they cannot be longer than the text.
 */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,4 +375,89 @@ int nx_is_utf8 (const char *s, size_t n) {
     p += k;
   }
   return 1;
+}
+
+
+/*
+** Values of option fields.
+*/
+static int json_list (nx_ctx *C, const char *what, const nx_json *j,
+                      nx_value *v) {
+  v->tag = NX_IS_INTS;
+  if (j->length > NX_MAXLIST)
+    return nx_fail(C, NEAP_EFORMAT, "%s: a list of %zu entries, at most %d "
+                   "are possible", what, j->length, NX_MAXLIST);
+  for (j = j->child; j; j = j->next) {
+    if (j->type != NX_JSON_INT && j->type != NX_JSON_NUMBER)
+      return nx_fail(C, NEAP_EFORMAT, "%s: a list of other things than "
+                     "numbers", what);
+    if (j->type == NX_JSON_NUMBER) v->tag = NX_IS_NUMBERS;
+    v->whole[v->n] = j->i;
+    v->numbers[v->n++] = j->number;
+  }
+  return 0;
+}
+
+/* numbers that JSON has no words for */
+static int is_special (const nx_json *j, double *x) {
+  if (strcmp(j->text, "inf") == 0) *x = INFINITY;
+  else if (strcmp(j->text, "-inf") == 0) *x = -INFINITY;
+  else if (strcmp(j->text, "nan") == 0) *x = NAN;
+  else return 0;
+  return 1;
+}
+
+int nx_json_value (nx_ctx *C, const char *what, const nx_json *j,
+                   nx_value *v) {
+  nx_value_clear(v);
+  v->n = 0;
+  switch (j->type) {
+    case NX_JSON_NULL: return 0;
+    case NX_JSON_BOOL: v->tag = NX_IS_BOOL; v->i = j->i; return 0;
+    case NX_JSON_INT:
+      v->tag = NX_IS_INT; v->i = j->i; v->number = j->number; return 0;
+    case NX_JSON_NUMBER:
+      v->tag = NX_IS_NUMBER; v->number = j->number; return 0;
+    case NX_JSON_STRING:
+      if (strlen(j->text) != j->length) break;
+      v->tag = is_special(j, &v->number) ? NX_IS_NUMBER : NX_IS_TEXT;
+      v->text = j->text; return 0;
+    case NX_JSON_ARRAY: return json_list(C, what, j, v);
+    case NX_JSON_OBJECT: break;
+  }
+  return nx_fail(C, NEAP_EFORMAT, "%s: a value that no option can have",
+                 what);
+}
+
+
+/*
+** Writing values.
+*/
+int nx_json_put_number (nx_text *out, double x) {
+  char text[40];
+  if (isnan(x)) return nx_text_put(out, "\"nan\"");
+  if (isinf(x)) return nx_text_put(out, x > 0 ? "\"inf\"" : "\"-inf\"");
+  snprintf(text, sizeof(text), "%.17g", x);
+  for (char *p = text; *p; p++)            /* the host's locale may differ */
+    if (*p == ',') *p = '.';
+  return nx_text_put(out, "%s", text);
+}
+
+int nx_json_put_value (nx_text *out, const nx_value *v) {
+  switch (v->tag) {
+    case NX_IS_BOOL: return nx_text_put(out, v->i ? "true" : "false");
+    case NX_IS_INT: return nx_text_put(out, "%lld", (long long)v->i);
+    case NX_IS_NUMBER: return nx_json_put_number(out, v->number);
+    case NX_IS_TEXT: return nx_json_put_string(out, v->text, (size_t)v->i);
+    case NX_IS_INTS: case NX_IS_NUMBERS:
+      nx_text_put(out, "[");
+      for (int i = 0; i < v->n; i++) {
+        if (i) nx_text_put(out, ",");
+        if (v->tag == NX_IS_INTS)
+          nx_text_put(out, "%lld", (long long)v->whole[i]);
+        else nx_json_put_number(out, v->numbers[i]);
+      }
+      return nx_text_put(out, "]");
+    default: return nx_text_put(out, "null");
+  }
 }

@@ -5,6 +5,7 @@
 #ifndef nx_json_h
 #define nx_json_h
 
+#include "base/fields.h"
 #include "base/text.h"
 
 typedef enum nx_json_type {
@@ -41,8 +42,15 @@ nx_json *nx_json_open (nx_ctx *C, nx_json_file *f, const char *what,
 void nx_json_close (nx_json_file *f);
 const nx_json *nx_json_get (const nx_json *object, const char *key);
 
+/* A value as one of an option field; 'what' names it in messages. */
+int nx_json_value (nx_ctx *C, const char *what, const nx_json *j,
+                   nx_value *v);
+
 /* A string with its quotes. */
 int nx_json_put_string (nx_text *t, const char *s, size_t n);
+/* A number, a value of a field; NULL for none. */
+int nx_json_put_number (nx_text *out, double x);
+int nx_json_put_value (nx_text *out, const nx_value *v);
 int nx_is_utf8 (const char *s, size_t n);
 
 #endif

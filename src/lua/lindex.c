@@ -299,14 +299,13 @@ static nx_tensor *add_axes (nx_ctx *C, nx_tensor *v, const place *p) {
 }
 
 
-static void push_number (lua_State *L, const nx_tensor *t, const place *p) {
+static void push_number (lua_State *L, nl_state *S, const nx_tensor *t,
+                         const place *p) {
   const char *at = t->data;
   for (int d = 0; d < t->ndim; d++)
     at += p->s.start.v[d] * t->stride[d] * (int64_t)nx_dtype_size(t->dtype);
-  if (t->dtype == NEAP_BOOL) lua_pushboolean(L, *at != 0);
-  else if (nx_is_whole(t->dtype) || t->dtype == NEAP_I8)
-    lua_pushinteger(L, nx_get_integer(t, at));
-  else lua_pushnumber(L, nx_get_number(t, at));
+  nl_may_read(L, S, t);
+  nl_pushelement(L, t, at);
 }
 
 
@@ -320,7 +319,7 @@ int nl_index (lua_State *L, nl_state *S) {
   place p;
   read_place(L, S, t, 2, &p);
   if (p.single && !nx_requires(t)) {
-    push_number(L, t, &p);
+    push_number(L, S, t, &p);
     return 1;
   }
   h = nl_newhandle(L, S);

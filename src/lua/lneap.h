@@ -34,6 +34,7 @@ typedef struct nl_state {
   size_t live;                 /* bytes in use after it */
   size_t debt;                 /* bytes since the last slice of a cycle */
   int retries;                 /* try again after a collection */
+  int unguarded;               /* a model being recorded may read numbers */
   nx_print_style print;        /* how tensors are shown */
 } nl_state;
 
@@ -128,6 +129,12 @@ int nl_protected (nl_state *S, lua_CFunction body, void *ud);
 /* Raises what waits, or the context's error. */
 void nl_check_raised (lua_State *L, nl_state *S);
 
+/* One element as a Lua value. */
+void nl_pushelement (lua_State *L, const nx_tensor *t, const char *at);
+/* Fails where a model is being recorded and its program wants to see numbers
+   that depend on its inputs: no graph could show what comes of that. */
+void nl_may_read (lua_State *L, nl_state *S, const nx_tensor *t);
+
 /* Lua values and fields. */
 void nl_value (lua_State *L, nl_state *S, int i, nx_value *v);
 void nl_setfield (lua_State *L, nl_state *S, const char *who,
@@ -159,6 +166,7 @@ void nl_open_scope (lua_State *L, nl_state *S);
 void nl_open_random (lua_State *L, nl_state *S);
 void nl_open_module (lua_State *L, nl_state *S);
 void nl_open_stream (lua_State *L, nl_state *S);
+void nl_open_plan (lua_State *L, nl_state *S);
 void nl_open_optim (lua_State *L, nl_state *S);
 void nl_open_file (lua_State *L, nl_state *S);
 void nl_open_csv (lua_State *L, nl_state *S);

@@ -309,6 +309,7 @@ int luaopen_neap (lua_State *L) {
   nl_open_random(L, S);
   nl_open_module(L, S);
   nl_open_stream(L, S);
+  nl_open_plan(L, S);
   nl_open_optim(L, S);
   nl_open_file(L, S);
   nl_open_csv(L, S);

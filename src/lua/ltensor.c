@@ -100,11 +100,7 @@ void nl_adopt (lua_State *L, int i, nx_tensor *t) {
 }
 
 
-/*
-** One element as a Lua value.
-*/
-static void push_element (lua_State *L, const nx_tensor *t,
-                          const char *at) {
+void nl_pushelement (lua_State *L, const nx_tensor *t, const char *at) {
   if (t->dtype == NEAP_BOOL) lua_pushboolean(L, *at != 0);
   else if (nx_is_whole(t->dtype) || t->dtype == NEAP_I8)
     lua_pushinteger(L, nx_get_integer(t, at));
@@ -119,7 +115,8 @@ static int t_item (lua_State *L) {
   if (t->len != 1)
     return nl_error(L, S, "item: the tensor is %s, expected one element",
                     nx_shape_of(t, text));
-  push_element(L, t, t->data);
+  nl_may_read(L, S, t);
+  nl_pushelement(L, t, t->data);
   return 1;
 }
 
@@ -203,7 +200,7 @@ static void to_table (lua_State *L, const nx_tensor *t, int dim,
                       const char *at) {
   int64_t step;
   if (dim == t->ndim) {
-    push_element(L, t, at);
+    nl_pushelement(L, t, at);
     return;
   }
   luaL_checkstack(L, 4, "tensor to table");
@@ -218,6 +215,7 @@ static void to_table (lua_State *L, const nx_tensor *t, int dim,
 static int t_totable (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_tensor *t = nl_checktensor(L, S, 1);
+  nl_may_read(L, S, t);
   to_table(L, t, 0, t->data);
   return 1;
 }

@@ -185,6 +185,19 @@ int nx_recurrence_shape (nx_ctx *C, nx_node *n, const nx_cell *cell) {
 }
 
 
+const char *nx_recurrence_cutting (const nx_node *n) {
+  int sizes = nx_names_find(n->op->inputs, "sizes");
+  return sizes < n->nin && n->in[sizes] ? NULL : "y0 x0";
+}
+
+double nx_recurrence_work (const nx_node *n) {
+  const nx_tensor *x = n->in[NX_RX], *w = n->in[NX_RW_IH];
+  const nx_tensor *u = n->in[NX_RW_HH];
+  double rows = (double)x->len / (double)x->shape[x->ndim - 1];
+  return rows * ((double)w->len + (double)u->len + 30 * (double)u->shape[0]);
+}
+
+
 /*
 ** Opening: everything that the loops read, in row order.
 */

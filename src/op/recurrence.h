@@ -151,6 +151,9 @@ nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,
                            int64_t units, const nx_tensor *b_ih,
                            const nx_tensor *b_hh);
 
+/* Steps may be done some at a time, unless rows have lengths of their own. */
+const char *nx_recurrence_cutting (const nx_node *n);
+double nx_recurrence_work (const nx_node *n);
 int nx_recurrence_shape (nx_ctx *C, nx_node *n, const nx_cell *cell);
 int nx_recurrence_forward (nx_ctx *C, nx_node *n, const nx_cell *cell);
 int nx_recurrence_fused (nx_ctx *C, nx_node *n, const nx_cell *cell,

@@ -9,14 +9,22 @@
 typedef struct size_args { nx_ints size; } size_args;
 
 
-/* a view of x as the shape, or else of a copy in row order */
+/* a view of x as the shape, or where there is none what 'seen_forward'
+   fills */
 static int seen_as (nx_ctx *C, nx_node *n, int ndim, const int64_t *shape) {
   nx_tensor *x = n->in[0];
   n->out[0] = nx_view_shape(C, x, ndim, shape);
   n->nout = 1;
-  if (n->out[0] == NULL && nx_status(C) == 0 && (x = nx_dense(C, x)) != NULL)
-    n->out[0] = nx_view_shape(C, x, ndim, shape);
+  if (n->out[0] == NULL && nx_status(C) == 0)
+    nx_out(C, n, 0, x->dtype, ndim, shape);
   return nx_status(C);
+}
+
+static int seen_forward (nx_ctx *C, nx_node *n) {
+  nx_tensor *x = n->in[0], *y = n->out[0];
+  if (y->store == x->store) return 0;
+  y = nx_view_shape(C, y, x->ndim, x->shape);
+  return y ? nx_copy(C, y, x) : nx_status(C);
 }
 
 
@@ -72,7 +80,8 @@ const nx_op nx_op_reshape = {
          "possible.",
   .inputs = "x", .outputs = "y", .fields = reshape_fields,
   .argsize = sizeof(size_args), .flags = NX_VIEW,
-  .shape = reshape_shape, .grad = reshape_grad
+  .shape = reshape_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 OPFN nx_tensor *nx_reshape (nx_ctx *C, nx_tensor *x, int ndim,
@@ -115,7 +124,8 @@ const nx_op nx_op_flatten = {
   .doc = "Dimensions start_dim to end_dim joined into one.",
   .inputs = "x", .outputs = "y", .fields = flatten_fields,
   .argsize = sizeof(flatten_args), .flags = NX_VIEW,
-  .shape = flatten_shape, .grad = reshape_grad
+  .shape = flatten_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 OPFN nx_tensor *nx_flatten (nx_ctx *C, nx_tensor *x, int64_t start_dim,
@@ -146,7 +156,8 @@ const nx_op nx_op_view = {
   .doc = "The same elements in row order as another shape, never a copy.",
   .inputs = "x", .outputs = "y", .fields = reshape_fields,
   .argsize = sizeof(size_args), .flags = NX_VIEW,
-  .shape = view_shape, .grad = reshape_grad
+  .shape = view_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 
@@ -180,7 +191,8 @@ const nx_op nx_op_unflatten = {
   .doc = "One dimension divided into several.",
   .inputs = "x", .outputs = "y", .fields = unflatten_fields,
   .argsize = sizeof(unflatten_args), .flags = NX_VIEW,
-  .shape = unflatten_shape, .grad = reshape_grad
+  .shape = unflatten_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 
@@ -215,7 +227,8 @@ const nx_op nx_op_squeeze = {
   .name = "squeeze", .doc = "x without dimensions of size 1.",
   .inputs = "x", .outputs = "y", .fields = squeeze_fields,
   .argsize = sizeof(squeeze_args), .flags = NX_VIEW,
-  .shape = squeeze_shape, .grad = reshape_grad
+  .shape = squeeze_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 
@@ -242,7 +255,8 @@ const nx_op nx_op_unsqueeze = {
   .name = "unsqueeze", .doc = "x with one more dimension, of size 1.",
   .inputs = "x", .outputs = "y", .fields = unsqueeze_fields,
   .argsize = sizeof(unsqueeze_args), .flags = NX_VIEW,
-  .shape = unsqueeze_shape, .grad = reshape_grad
+  .shape = unsqueeze_shape, .forward = seen_forward,
+  .grad = reshape_grad
 };
 
 OPFN nx_tensor *nx_unsqueeze (nx_ctx *C, nx_tensor *x, int64_t dim) {

@@ -23,7 +23,8 @@ NX_RECURRENT(id) \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = NX_INPUTS_WITHOUT_C, \
   .outputs = "y h", .saves = NX_RECURRENT_SAVES, \
-  NX_RECURRENT_FUNCTIONS(id) \
+  .carries = "h>h0", .cutting = nx_recurrence_cutting, \
+  .work = nx_recurrence_work, NX_RECURRENT_FUNCTIONS(id) \
 };
 
 RNN(rnn_tanh, tanh,

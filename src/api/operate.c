@@ -36,6 +36,55 @@ neap_tensor *neap_from (neap_ctx *C, neap_dtype dtype, int ndim,
 }
 
 
+/*
+** Views.
+*/
+neap_view neap_view_of (void *data, neap_dtype dtype, int ndim,
+                        const int64_t *shape) {
+  neap_view v;
+  memset(&v, 0, sizeof(v));
+  v.data = data;
+  v.dtype = dtype;
+  v.ndim = ndim < 0 || ndim > NEAP_MAXDIM ? -1 : ndim;
+  for (int i = 0; i < v.ndim; i++) v.shape[i] = shape[i];
+  return v;
+}
+
+void neap_look (const neap_tensor *t, neap_view *v) {
+  memset(v, 0, sizeof(*v));
+  v->data = t->data;
+  v->dtype = (neap_dtype)t->dtype;
+  v->ndim = t->ndim;
+  memcpy(v->shape, t->shape, t->ndim * sizeof(*t->shape));
+  memcpy(v->stride, t->stride, t->ndim * sizeof(*t->stride));
+}
+
+/* the storage is a header of its own: freeing it leaves the elements */
+neap_tensor *neap_borrow (neap_ctx *C, const neap_view *v) {
+  size_t mark = nx_push(C);
+  nx_storage *s;
+  nx_tensor *t;
+  int strided = 0;
+  if (nx_status(C)) return NULL;
+  if (neap_dtype_name(v->dtype) == NULL || v->ndim < 0) {
+    nx_fail(C, NEAP_EARG, "neap_borrow: there is no such type or shape");
+    return NULL;
+  }
+  t = nx_header(C, v->dtype, v->ndim, v->shape);
+  s = t ? nx_alloc(C, sizeof(*s)) : NULL;
+  if (s == NULL) return hand_over(C, mark, NULL);
+  atomic_init(&s->refs, 1);
+  s->version = 0;
+  s->size = sizeof(*s);
+  t->store = s;
+  t->data = v->data;
+  for (int i = 0; i < v->ndim; i++) strided |= v->stride[i] != 0;
+  if (strided)
+    memcpy(t->stride, v->stride, (size_t)v->ndim * sizeof(*v->stride));
+  return hand_over(C, mark, t);
+}
+
+
 neap_code neap_read (neap_ctx *C, const neap_tensor *t, void *data,
                      size_t bytes) {
   size_t mark = nx_push(C), need;

@@ -1,0 +1,223 @@
+/*
+** Long calls in pieces.
+*/
+#include <stdlib.h>
+#include <string.h>
+#include "plan/cut.h"
+
+#define LEVELS 3
+#define MAX_PIECES 100000
+
+/* A level: some places of a dimension of the results at a time, then, if
+   one is still too long, of the next dimension. */
+typedef struct level {
+  const char *rule;            /* "y0 x0", up to a comma; NULL: all inputs */
+  int dim;                     /* of the first result */
+  int64_t size, rows, count;
+} level;
+
+
+const char *nx_cut_rules (const nx_node *n) {
+  return n->op->cutting ? n->op->cutting(n) : n->op->cuts;
+}
+
+
+static double work_of (const nx_node *n) {
+  double most = 0;
+  if (n->op->work) return n->op->work(n);
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i] && (double)n->in[i]->len > most)
+      most = (double)n->in[i]->len;
+  for (int i = 0; i < n->nout; i++)
+    if (n->out[i] && (double)n->out[i]->len > most)
+      most = (double)n->out[i]->len;
+  return 8 * most;
+}
+
+
+/*
+** The dimension that a rule's next word names, of the tensor with that name
+** in 'names' (its place in '*which'); moves behind the word.
+*/
+static int read_word (const char **rule, const char *names, int *which) {
+  char name[32];
+  size_t n = strcspn(*rule, "-0123456789");
+  char *end;
+  int dim;
+  memcpy(name, *rule, n);
+  name[n] = '\0';
+  dim = (int)strtol(*rule + n, &end, 10);
+  *which = nx_names_find(names, name);
+  *rule = end + strspn(end, " ");
+  return dim;
+}
+
+static int from_front (const nx_tensor *t, int dim) {
+  return dim < 0 ? dim + t->ndim : dim;
+}
+
+
+/* Does the rule (which begins with a result) cut this dimension? */
+static int rule_fits (const nx_node *n, const char *rule, int dim,
+                      int64_t size, int carried) {
+  int which, results = 0;
+  int d = read_word(&rule, n->op->outputs, &which);
+  if (which != 0 || from_front(n->out[0], d) != dim) return 0;
+  for (int i = 0; i < n->nout; i++) results += n->out[i] != NULL;
+  if (results > 1 && !carried) return 0;
+  while (*rule && *rule != ',') {
+    const nx_tensor *t;
+    d = read_word(&rule, n->op->inputs, &which);
+    t = which >= 0 && which < n->nin ? n->in[which] : NULL;
+    if (t == NULL) continue;                       /* left out */
+    d = from_front(t, d);
+    if (d < 0 || d >= t->ndim || t->shape[d] != size) return 0;
+  }
+  return 1;
+}
+
+static const char *find_rule (const nx_node *n, const char *rules, int dim,
+                              int64_t size, int carried) {
+  while (rules && *rules) {
+    size_t n_rule = strcspn(rules, ",");
+    if (rule_fits(n, rules, dim, size, carried)) return rules;
+    rules += n_rule;
+    rules += strspn(rules, ", ");
+  }
+  return NULL;
+}
+
+
+/*
+** Levels for a node: dimensions of the result from the front, as long as
+** pieces are too long. What is before a dimension that is cut has size 1,
+** so that a piece of the result is one stretch of memory.
+*/
+static int find_levels (const nx_node *n, int carried, level *l) {
+  const char *rules = nx_cut_rules(n);
+  const nx_tensor *y = n->nout > 0 ? n->out[0] : NULL;
+  double work = work_of(n);
+  int count = 0;
+  if (rules == NULL || y == NULL || n->inplace || !nx_is_dense(y)) return 0;
+  if ((n->op->carries && !carried) || (n->op->flags & NX_RANDOM)) return 0;
+  for (int d = 0; d < y->ndim && count < LEVELS; d++) {
+    level *own = &l[count];
+    double rows;
+    if (work <= NX_PIECE_WORK) break;
+    if (y->shape[d] <= 1) continue;
+    own->dim = d;
+    own->size = y->shape[d];
+    own->rule = *rules == '*' ? rules
+              : find_rule(n, rules, d, own->size, carried);
+    if (own->rule == NULL) break;
+    rows = NX_PIECE_WORK / (work / (double)own->size);
+    own->rows = rows < 1 ? 1 : (int64_t)rows;
+    own->count = (own->size + own->rows - 1) / own->rows;
+    count++;
+    if (own->rows > 1) break;
+    work /= (double)own->size;
+  }
+  return count;
+}
+
+int nx_cut_count (const nx_node *n, int carried) {
+  level l[LEVELS];
+  int levels = find_levels(n, carried, l);
+  int64_t count = 1;
+  for (int i = 0; i < levels; i++) {
+    if (l[i].count > MAX_PIECES / count) return 1;
+    count *= l[i].count;
+  }
+  return (int)count;
+}
+
+
+static void narrow (nx_tensor *t, int dim, int64_t from, int64_t n) {
+  t->data += from * t->stride[dim] * (int64_t)nx_dtype_size(t->dtype);
+  t->len = t->shape[dim] ? t->len / t->shape[dim] * n : 0;
+  t->shape[dim] = n;
+}
+
+/* a header of the piece's own, over the same memory */
+static nx_tensor *borrow (nx_ctx *C, const nx_tensor *t) {
+  nx_tensor *own = nx_ghost(C, t);
+  if (own == NULL) return NULL;
+  memcpy(own->stride, t->stride, sizeof(t->stride));
+  own->store = t->store;
+  own->data = t->data;
+  own->flags = t->flags;
+  return own;
+}
+
+/* places of one tensor of a piece; 'mark' remembers that it is its own */
+static int take (nx_ctx *C, nx_tensor **at, char *mark, int dim,
+                 const level *l, int64_t i) {
+  int64_t from = i * l->rows;
+  int64_t n = l->size - from < l->rows ? l->size - from : l->rows;
+  if (!*mark && (*at = borrow(C, *at)) == NULL) return nx_status(C);
+  *mark = 1;
+  narrow(*at, dim, from, n);
+  return 0;
+}
+
+/* every input that has this dimension, counted from the last */
+static int take_aligned (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
+  int behind = q->n.out[0]->ndim - l->dim;
+  for (int k = 0; k < q->n.nin; k++) {
+    const nx_tensor *t = q->n.in[k];
+    int d = t ? t->ndim - behind : -1;
+    if (d >= 0 && t->shape[d] == l->size && t->shape[d] > 1 &&
+        take(C, &q->n.in[k], &q->cut->in[k], d, l, i)) return nx_status(C);
+  }
+  return take(C, &q->n.out[0], &q->cut->out[0], l->dim, l, i);
+}
+
+static int take_by_rule (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
+  const char *rule = l->rule;
+  int which;
+  read_word(&rule, q->n.op->outputs, &which);
+  while (*rule && *rule != ',') {
+    int d = read_word(&rule, q->n.op->inputs, &which);
+    if (which < 0 || which >= q->n.nin || q->n.in[which] == NULL) continue;
+    if (take(C, &q->n.in[which], &q->cut->in[which],
+             from_front(q->n.in[which], d), l, i)) return nx_status(C);
+  }
+  return take(C, &q->n.out[0], &q->cut->out[0], l->dim, l, i);
+}
+
+
+static int own_lists (nx_ctx *C, nx_piece *q) {
+  size_t nin = (size_t)q->n.nin + 1, nout = (size_t)q->n.nout + 1;
+  nx_tensor **in = nx_alloc(C, nin * sizeof(*in));
+  nx_tensor **out = nx_alloc(C, nout * sizeof(*out));
+  char *marks = nx_alloc(C, sizeof(nx_cut_marks) + nin + nout);
+  void *a = nx_alloc(C, q->n.op->argsize);
+  if (nx_status(C)) return nx_status(C);
+  memset(marks, 0, sizeof(nx_cut_marks) + nin + nout);
+  q->cut = (nx_cut_marks *)(void *)marks;
+  q->cut->in = marks + sizeof(nx_cut_marks);
+  q->cut->out = q->cut->in + nin;
+  memcpy(in, q->n.in, (size_t)q->n.nin * sizeof(*in));
+  memcpy(out, q->n.out, (size_t)q->n.nout * sizeof(*out));
+  memcpy(a, q->n.a, q->n.op->argsize);
+  q->n.in = in;
+  q->n.out = out;
+  q->n.a = a;
+  return 0;
+}
+
+int nx_cut (nx_ctx *C, int i, int carried, nx_piece *q) {
+  level l[LEVELS];
+  int levels = find_levels(&q->n, carried, l);
+  int64_t rest = i;
+  if (own_lists(C, q)) return nx_status(C);
+  for (int k = levels - 1; k >= 0; k--) {
+    int64_t at = rest % l[k].count;
+    rest /= l[k].count;
+    if (*l[k].rule == '*' ? take_aligned(C, q, &l[k], at)
+                          : take_by_rule(C, q, &l[k], at))
+      return nx_status(C);
+  }
+  q->n.target = q->n.in[0];
+  return 0;
+}
