@@ -66,6 +66,16 @@ static int64_t row_count (const nx_tensor *t) {
 }
 
 
+/* Few rows go together through some of the weights: these are read once. */
+static const char *linear_cutting (const nx_node *n) {
+  return row_count(n->out[0]) <= 64 ? "~y-1 w0 b0"
+                                    : "y0 x0, y1 x1, y2 x2";
+}
+
+static double linear_work (const nx_node *n) {
+  return (double)n->out[0]->len * (double)n->in[1]->shape[1];
+}
+
 static int linear_forward (nx_ctx *C, nx_node *n) {
   linear_args *a = n->a;
   nx_tensor *x = as_rows(C, n->in[0]), *w = n->in[1];
@@ -167,6 +177,7 @@ const nx_op nx_op_linear = {
   .doc = "x w^T + b: an affine map of the last dimension.",
   .inputs = "x w b?", .outputs = "y", .fields = linear_fields,
   .argsize = sizeof(linear_args), .saved = linear_saved,
+  .cutting = linear_cutting, .work = linear_work,
   .shape = linear_shape, .forward = linear_forward, .grad = linear_grad,
   .fused = linear_fused
 };

@@ -88,7 +88,7 @@ const nx_op nx_op_add = {
   .doc = "x + alpha z.",
   .inputs = "x z", .outputs = "y", .fields = add_fields,
   .argsize = sizeof(add_args), .flags = NX_INPLACE,
-  .shape = arithmetic_shape, .forward = add_forward, .grad = add_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = add_forward, .grad = add_grad
 };
 
 OPFN nx_tensor *nx_add (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -111,7 +111,7 @@ const nx_op nx_op_sub = {
   .doc = "x - alpha z.",
   .inputs = "x z", .outputs = "y", .fields = add_fields,
   .argsize = sizeof(add_args), .flags = NX_INPLACE,
-  .shape = arithmetic_shape, .forward = sub_forward, .grad = sub_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = sub_forward, .grad = sub_grad
 };
 
 OPFN nx_tensor *nx_sub (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -138,7 +138,7 @@ const nx_op nx_op_mul = {
   .name = "mul",
   .doc = "x z.",
   .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
-  .shape = arithmetic_shape, .forward = mul_forward, .grad = mul_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = mul_forward, .grad = mul_grad
 };
 
 OPFN nx_tensor *nx_mul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -211,7 +211,7 @@ const nx_op nx_op_div = {
   .doc = "x / z, as real numbers unless rounding_mode is given.",
   .inputs = "x z", .outputs = "y", .fields = div_fields,
   .argsize = sizeof(div_args), .saves = "x z", .flags = NX_INPLACE,
-  .shape = div_shape, .forward = div_forward, .grad = div_grad
+  .cuts = "*", .shape = div_shape, .forward = div_forward, .grad = div_grad
 };
 
 OPFN nx_tensor *nx_div (nx_ctx *C, nx_tensor *x, nx_tensor *z) {

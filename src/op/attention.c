@@ -104,6 +104,10 @@ static int attention_shape (nx_ctx *C, nx_node *n) {
   return nx_status(C);
 }
 
+static double attention_work (const nx_node *n) {
+  return (double)n->in[Q]->len * (double)last_size(n->in[K_], 2) * 2;
+}
+
 /* each query has whole batches of the stream for its keys */
 static int64_t counters_of_row (int64_t keys) {
   return (keys + 4 * NX_BATCH - 1) / (4 * NX_BATCH) * NX_BATCH;
@@ -429,8 +433,10 @@ const nx_op nx_op_attention = {
   .fields = attention_fields, .argsize = sizeof(nx_attention_args),
   .saves = "q k v attn_mask y lse", .flags = NX_RANDOM | NX_INNER,
   .shape = attention_shape, .forward = attention_forward,
-  .draws = attention_draws, .grad = attention_grad,
-  .fused = nx_attention_back
+  .draws = attention_draws, .work = attention_work,
+  .cuts = "y-4 lse-3 q-4 k-4 v-4 attn_mask-4?, "
+          "y-3 lse-2 q-3 k-3 v-3 attn_mask-3?",
+  .grad = attention_grad, .fused = nx_attention_back
 };
 
 

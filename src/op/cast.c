@@ -34,7 +34,7 @@ const nx_op nx_op_to = {
   .doc = "x in another type; numbers are cut toward 0 to integers.",
   .inputs = "x", .outputs = "y", .fields = to_fields,
   .argsize = sizeof(to_args), .flags = NX_ANYTYPE,
-  .shape = to_shape, .forward = to_forward, .grad = to_grad
+  .cuts = "*", .shape = to_shape, .forward = to_forward, .grad = to_grad
 };
 
 OPFN nx_tensor *nx_to (nx_ctx *C, nx_tensor *x, int dtype) {
@@ -59,7 +59,7 @@ const nx_op nx_op_clone = {
   .name = "clone",
   .doc = "A copy of x, in row order.",
   .inputs = "x", .outputs = "y", .flags = NX_ANYTYPE,
-  .shape = clone_shape, .forward = to_forward, .grad = clone_grad
+  .cuts = "*", .shape = clone_shape, .forward = to_forward, .grad = clone_grad
 };
 
 OPFN nx_tensor *nx_clone (nx_ctx *C, nx_tensor *x) {

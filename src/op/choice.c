@@ -55,7 +55,7 @@ const nx_op nx_op_where = {
   .name = "where",
   .doc = "x where the condition is true, else z; all three broadcast.",
   .inputs = "condition x z", .outputs = "y", .saves = "condition",
-  .shape = where_shape, .forward = where_forward, .grad = where_grad
+  .cuts = "*", .shape = where_shape, .forward = where_forward, .grad = where_grad
 };
 
 OPFN nx_tensor *nx_where (nx_ctx *C, nx_tensor *condition, nx_tensor *x,
@@ -151,7 +151,7 @@ static int id##_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x z", .outputs = "y", \
   .saves = "x z", .flags = NX_INPLACE, .shape = pair_shape, \
-  .forward = id##_forward, .grad = id##_grad \
+  .cuts = "*", .forward = id##_forward, .grad = id##_grad \
 }; \
 OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x, nx_tensor *z) { \
   return nx_apply(C, &nx_op_##id, NULL, 2, (nx_tensor *[]){x, z}); \

@@ -222,6 +222,18 @@ static int convolve_shape (nx_ctx *C, nx_node *n) {
   return nx_convolution_lattice(C, n, x, w, n->out[0], &l);
 }
 
+/* without groups, channels of the result go with those of the weight */
+static const char *convolve_cutting (const nx_node *n) {
+  return n->in[X]->shape[1] == n->in[W]->shape[1] ? "y0 x0, y1 w0 b0"
+                                                  : "y0 x0";
+}
+
+static double convolve_work (const nx_node *n) {
+  const nx_tensor *w = n->in[W];
+  return (double)n->out[0]->len * (double)w->len /
+         (double)(w->shape[0] > 0 ? w->shape[0] : 1);
+}
+
 static int convolve_forward (nx_ctx *C, nx_node *n) {
   const convolution_args *a = n->a;
   nx_tensor *x = nx_dense(C, n->in[X]), *w = nx_dense(C, n->in[W]);
@@ -272,7 +284,8 @@ const nx_op nx_op_convolve = {
   .doc = "Sums of a convolution: the image under the kernel at each place.",
   .inputs = "x w b?", .outputs = "y", .fields = nx_convolution_fields,
   .argsize = sizeof(convolution_args), .saved = convolve_saved,
-  .flags = NX_INNER, .shape = convolve_shape, .forward = convolve_forward,
+  .flags = NX_INNER, .cutting = convolve_cutting, .work = convolve_work,
+  .shape = convolve_shape, .forward = convolve_forward,
   .grad = convolve_grad
 };
 

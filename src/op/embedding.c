@@ -127,7 +127,7 @@ const nx_op nx_op_embedding = {
   .doc = "The rows of weight whose numbers x holds.",
   .inputs = "x weight", .outputs = "y", .fields = embedding_fields,
   .argsize = sizeof(embedding_args), .saves = "x",
-  .shape = embedding_shape, .forward = embedding_forward,
+  .cuts = "y0 x0, y1 x1", .shape = embedding_shape, .forward = embedding_forward,
   .grad = embedding_grad, .rows = embedding_row_grad, .table = 1
 };
 

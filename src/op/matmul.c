@@ -179,12 +179,27 @@ static int matmul_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   return nx_status(C);
 }
 
+/* Places by the dimensions of both, where none is broadcast. */
+static const char *matmul_cutting (const nx_node *n) {
+  int x = n->in[0]->ndim, z = n->in[1]->ndim;
+  if (x == 2 && z == 2) return "y0 x0, y1 z1";
+  if (x == 3 && z == 3) return "y0 x0 z0, y1 x1, y2 z2";
+  if (x == 4 && z == 4) return "y0 x0 z0, y1 x1 z1, y2 x2, y3 z3";
+  return x == 3 && z == 2 ? "y0 x0, y1 x1, y2 z1" : NULL;
+}
+
+static double matmul_work (const nx_node *n) {
+  const nx_tensor *x = n->in[0];
+  return (double)n->out[0]->len *
+         (double)(x->ndim > 0 ? x->shape[x->ndim - 1] : 1);
+}
+
 const nx_op nx_op_matmul = {
   .name = "matmul",
   .doc = "Matrix product; dimensions before the last two broadcast, a "
          "vector is a row on the left and a column on the right.",
   .inputs = "x z", .outputs = "y", .saves = "x z",
-  .shape = matmul_shape, .forward = matmul_forward, .grad = matmul_grad
+  .cutting = matmul_cutting, .work = matmul_work, .shape = matmul_shape, .forward = matmul_forward, .grad = matmul_grad
 };
 
 OPFN nx_tensor *nx_matmul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {

@@ -91,12 +91,17 @@ static int softmax_fused (nx_ctx *C, nx_node *n, nx_tensor **gy,
                gy[0], n->out[0], gx[0]);
 }
 
+static const char *softmax_cutting (const nx_node *n) {
+  const softmax_args *a = n->a;
+  return a->dim == 0 ? "y1 x1" : a->dim == 1 ? "y0 x0" : "y0 x0, y1 x1";
+}
+
 const nx_op nx_op_softmax = {
   .name = "softmax",
   .doc = "e^x along a dimension, divided by its sum there; safe for large x.",
   .inputs = "x", .outputs = "y", .fields = softmax_fields,
   .argsize = sizeof(softmax_args), .saves = "y",
-  .shape = softmax_shape, .forward = softmax_forward,
+  .cutting = softmax_cutting, .shape = softmax_shape, .forward = softmax_forward,
   .grad = softmax_grad, .fused = softmax_fused
 };
 
@@ -139,7 +144,7 @@ const nx_op nx_op_log_softmax = {
   .doc = "Logarithm of softmax along a dimension; safe for large x.",
   .inputs = "x", .outputs = "y", .fields = softmax_fields,
   .argsize = sizeof(softmax_args), .saves = "y",
-  .shape = softmax_shape, .forward = log_softmax_forward,
+  .cutting = softmax_cutting, .shape = softmax_shape, .forward = log_softmax_forward,
   .grad = log_softmax_grad, .fused = log_softmax_fused
 };
 

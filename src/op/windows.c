@@ -351,7 +351,8 @@ const nx_op nx_op_max_windows = {
   .doc = "The largest element of each window, and where it was.",
   .inputs = "x", .outputs = "y indices?", .fields = max_windows_fields,
   .argsize = sizeof(nx_windows_args), .saved = max_windows_saved,
-  .flags = NX_INNER, .shape = windows_shape, .forward = max_windows_forward,
+  .flags = NX_INNER, .cuts = "y0 x0, y1 x1",
+  .shape = windows_shape, .forward = max_windows_forward,
   .grad = max_windows_grad, .fused = max_windows_fused
 };
 
@@ -392,7 +393,7 @@ const nx_op nx_op_sum_windows = {
   .name = "sum_windows", .doc = "The sum of each window.",
   .inputs = "x", .outputs = "y", .fields = sum_windows_fields,
   .argsize = sizeof(nx_windows_args), .flags = NX_INNER,
-  .shape = windows_shape, .forward = sum_windows_forward,
+  .cuts = "y0 x0, y1 x1", .shape = windows_shape, .forward = sum_windows_forward,
   .grad = sum_windows_grad
 };
 

@@ -31,49 +31,68 @@ static double work_of (const nx_node *n) {
   for (int i = 0; i < n->nout; i++)
     if (n->out[i] && (double)n->out[i]->len > most)
       most = (double)n->out[i]->len;
-  return 8 * most;
+  return 2 * most;
 }
 
 
 /*
-** The dimension that a rule's next word names, of the tensor with that name
-** in 'names' (its place in '*which'); moves behind the word.
+** A rule's next word: the tensor that it names (a result or an input) and
+** its dimension. "?": only if the tensor has this dimension and size.
 */
-static int read_word (const char **rule, const char *names, int *which) {
+typedef struct word {
+  int result, which, dim, optional;
+} word;
+
+static word read_word (const char **rule, const nx_op *op) {
   char name[32];
   size_t n = strcspn(*rule, "-0123456789");
   char *end;
-  int dim;
+  word w;
   memcpy(name, *rule, n);
   name[n] = '\0';
-  dim = (int)strtol(*rule + n, &end, 10);
-  *which = nx_names_find(names, name);
-  *rule = end + strspn(end, " ");
-  return dim;
+  w.dim = (int)strtol(*rule + n, &end, 10);
+  w.optional = *end == '?';
+  w.which = nx_names_find(op->outputs, name);
+  w.result = w.which >= 0;
+  if (!w.result) w.which = nx_names_find(op->inputs, name);
+  *rule = end + w.optional;
+  *rule += strspn(*rule, " ");
+  return w;
+}
+
+static nx_tensor *tensor_of (const nx_node *n, const word *w) {
+  if (w->result) return w->which < n->nout ? n->out[w->which] : NULL;
+  return w->which >= 0 && w->which < n->nin ? n->in[w->which] : NULL;
 }
 
 static int from_front (const nx_tensor *t, int dim) {
   return dim < 0 ? dim + t->ndim : dim;
 }
 
+static int has_size (const nx_tensor *t, int dim, int64_t size) {
+  dim = from_front(t, dim);
+  return dim >= 0 && dim < t->ndim && t->shape[dim] == size;
+}
 
-/* Does the rule (which begins with a result) cut this dimension? */
+
+/*
+** Does the rule, which begins with the first result, cut this dimension?
+** Results that it does not name must be states that are handed on.
+*/
 static int rule_fits (const nx_node *n, const char *rule, int dim,
                       int64_t size, int carried) {
-  int which, results = 0;
-  int d = read_word(&rule, n->op->outputs, &which);
-  if (which != 0 || from_front(n->out[0], d) != dim) return 0;
-  for (int i = 0; i < n->nout; i++) results += n->out[i] != NULL;
-  if (results > 1 && !carried) return 0;
+  int results = 0;
+  word w = read_word(&rule, n->op);
+  if (from_front(n->out[0], w.dim) != dim) return 0;
+  for (int i = 1; i < n->nout; i++) results += n->out[i] != NULL;
   while (*rule && *rule != ',') {
     const nx_tensor *t;
-    d = read_word(&rule, n->op->inputs, &which);
-    t = which >= 0 && which < n->nin ? n->in[which] : NULL;
-    if (t == NULL) continue;                       /* left out */
-    d = from_front(t, d);
-    if (d < 0 || d >= t->ndim || t->shape[d] != size) return 0;
+    w = read_word(&rule, n->op);
+    t = tensor_of(n, &w);
+    results -= w.result && t != NULL;
+    if (t && !w.optional && !has_size(t, w.dim, size)) return 0;
   }
-  return 1;
+  return results == 0 || carried;
 }
 
 static const char *find_rule (const nx_node *n, const char *rules, int dim,
@@ -88,21 +107,52 @@ static const char *find_rule (const nx_node *n, const char *rules, int dim,
 }
 
 
+static int draws (const nx_node *n) {
+  return (n->op->flags & NX_RANDOM) &&
+         (n->op->draws == NULL || n->op->draws(n) > 0);
+}
+
+
 /*
 ** Levels for a node: dimensions of the result from the front, as long as
 ** pieces are too long. What is before a dimension that is cut has size 1,
-** so that a piece of the result is one stretch of memory.
+** so that a piece of the result is one stretch of memory; unless the
+** operation says that it can do without.
 */
+#define MULTIPLE 16            /* places that kernels like to have */
+
+static void set_rows (level *l, double work) {
+  double rows = NX_PIECE_WORK / (work / (double)l->size);
+  l->rows = rows < 1 ? 1 : (int64_t)rows;
+  if (l->rows > 1) l->rows = (l->rows + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+  l->count = (l->size + l->rows - 1) / l->rows;
+}
+
+/* a dimension that may be cut first, wherever it is: "~y-1 w0 b0" */
+static int cut_anywhere (const nx_node *n, const char *rule, int carried,
+                         double work, level *l) {
+  const char *p = rule;
+  const nx_tensor *y = n->out[0];
+  word w = read_word(&p, n->op);
+  l->dim = from_front(y, w.dim);
+  if (l->dim < 0 || l->dim >= y->ndim || work <= NX_PIECE_WORK) return 0;
+  l->rule = rule;
+  l->size = y->shape[l->dim];
+  if (l->size <= 1 || !rule_fits(n, rule, l->dim, l->size, carried)) return 0;
+  set_rows(l, work);
+  return 1;
+}
+
 static int find_levels (const nx_node *n, int carried, level *l) {
   const char *rules = nx_cut_rules(n);
   const nx_tensor *y = n->nout > 0 ? n->out[0] : NULL;
   double work = work_of(n);
   int count = 0;
   if (rules == NULL || y == NULL || n->inplace || !nx_is_dense(y)) return 0;
-  if ((n->op->carries && !carried) || (n->op->flags & NX_RANDOM)) return 0;
+  if ((n->op->carries && !carried) || draws(n)) return 0;
+  if (*rules == '~') return cut_anywhere(n, rules + 1, carried, work, l);
   for (int d = 0; d < y->ndim && count < LEVELS; d++) {
     level *own = &l[count];
-    double rows;
     if (work <= NX_PIECE_WORK) break;
     if (y->shape[d] <= 1) continue;
     own->dim = d;
@@ -110,9 +160,7 @@ static int find_levels (const nx_node *n, int carried, level *l) {
     own->rule = *rules == '*' ? rules
               : find_rule(n, rules, d, own->size, carried);
     if (own->rule == NULL) break;
-    rows = NX_PIECE_WORK / (work / (double)own->size);
-    own->rows = rows < 1 ? 1 : (int64_t)rows;
-    own->count = (own->size + own->rows - 1) / own->rows;
+    set_rows(own, work);
     count++;
     if (own->rows > 1) break;
     work /= (double)own->size;
@@ -174,15 +222,16 @@ static int take_aligned (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
 
 static int take_by_rule (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
   const char *rule = l->rule;
-  int which;
-  read_word(&rule, q->n.op->outputs, &which);
   while (*rule && *rule != ',') {
-    int d = read_word(&rule, q->n.op->inputs, &which);
-    if (which < 0 || which >= q->n.nin || q->n.in[which] == NULL) continue;
-    if (take(C, &q->n.in[which], &q->cut->in[which],
-             from_front(q->n.in[which], d), l, i)) return nx_status(C);
+    word w = read_word(&rule, q->n.op);
+    nx_tensor *t = tensor_of(&q->n, &w);
+    nx_tensor **at = w.result ? q->n.out : q->n.in;
+    char *mark = w.result ? q->cut->out : q->cut->in;
+    if (t == NULL || (w.optional && !has_size(t, w.dim, l->size))) continue;
+    if (take(C, &at[w.which], &mark[w.which], from_front(t, w.dim), l, i))
+      return nx_status(C);
   }
-  return take(C, &q->n.out[0], &q->cut->out[0], l->dim, l, i);
+  return 0;
 }
 
 
