@@ -11,6 +11,7 @@ BLAS    = openblas
 ZLIB    = zlib
 SAN     =
 OPT     = -O2
+SIMD_OPT = -O3
 PREFIX  = /usr/local
 LUA_CFLAGS = $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   = $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
@@ -46,21 +47,35 @@ ifneq ($(SAN),)
 endif
 
 # --- files ------------------------------------------------------------------
-CORE    = $(wildcard $(patsubst %,src/%/*.c,base simd tensor io grad op nn \
-          optim plan api))
+FOLDERS = base simd tensor io grad op nn optim plan api
+LEFT_OUT =
+CORE    = $(filter-out $(LEFT_OUT),\
+          $(wildcard $(patsubst %,src/%/*.c,$(FOLDERS))))
 BINDING = $(wildcard src/lua/*.c)
 name    = $(B)/$(subst /,_,$(patsubst src/%.c,%,$(1))).o
 CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
-          $(patsubst %,$(B)/gen_%.o,ops layers optims)
+          $(patsubst %,$(B)/gen_%.o,ops layers $(if $(filter optim,$(FOLDERS)),optims))
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all deps demo test specs-of-program fuzz fuzzer replay replayers golden bench lint install clean lib rock rock-install print-libs
+.PHONY: all lib-infer single deps demo test specs-of-program fuzz fuzzer replay replayers golden bench lint install clean lib rock rock-install print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
 
 lib: $(B)/libneap.a
+
+# Inference alone: no Lua, no BLAS, no gradients, vectors for float only;
+# small rather than fast to compile for every processor. Link with
+# -Wl,--gc-sections.
+lib-infer:
+	@$(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none \
+	  SIMD_OPT=-Os OPT="-Os -DNX_INFER -DNX_SMALL -ffunction-sections \
+	  -fdata-sections -fno-asynchronous-unwind-tables \
+	  -Wno-unused-function -Wno-unused-const-variable" \
+	  FOLDERS="base simd tensor io grad op nn plan api" \
+	  LEFT_OUT=src/api/train.c lib
+	cp $(B)/infer/libneap.a $(B)/libneap_infer.a
 
 # One relocatable object whose inner names are local: a host's own functions
 # cannot take the place of ours.
@@ -69,6 +84,13 @@ $(B)/libneap.a: $(CORE_O)
 	objcopy --localize-hidden $(B)/neap_all.o
 	rm -f $@
 	ar rcs $@ $(B)/neap_all.o
+
+# The core as neap.c and neap.h, to be compiled with a host's own files.
+single: $(B)/gen/ops.h
+	@mkdir -p $(B)/single
+	$(LUA) src/gen/join.lua $(B)/single/neap.c src $(B)/gen \
+	  $(sort $(CORE)) $(B)/gen/ops.c $(B)/gen/layers.c $(B)/gen/optims.c
+	cp src/neap.h $(B)/single/neap.h
 
 $(B)/neap.so: $(CORE_O) $(LUA_O)
 	$(CC) -shared -o $@ $^ $(LIBS)
@@ -99,7 +121,7 @@ $(call name,$(1)): $(1) $(B)/gen/ops.h $(B)/settings
 	$$(CC) $$(FLAGS) $(2) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach f,$(filter-out src/simd/%,$(CORE)),$(eval $(call compile,$(f),)))
-$(foreach f,$(filter src/simd/%,$(CORE)),$(eval $(call compile,$(f),-O3)))
+$(foreach f,$(filter src/simd/%,$(CORE)),$(eval $(call compile,$(f),$$(SIMD_OPT))))
 $(foreach f,$(BINDING) src/main.c,\
   $(eval $(call compile,$(f),$$(LUA_CFLAGS))))
 

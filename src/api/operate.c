@@ -1,6 +1,5 @@
 /*
-** neap.h for C hosts: tensors over their memory, operations by name,
-** gradients.
+** neap.h for C hosts: tensors over their memory, operations by name.
 */
 #include <string.h>
 #include "grad/tape.h"
@@ -163,16 +162,3 @@ neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
   nx_pop(C, mark, NULL);
   return C->status;
 }
-
-
-void neap_require_grad (neap_ctx *C, neap_tensor *t) {
-  nx_require(C, t, 1);
-}
-
-neap_code neap_backward (neap_ctx *C, neap_tensor *loss) {
-  if (nx_status(C)) return C->status;
-  nx_backward(C, 1, &loss, NULL, 0, NULL, NULL, 0);
-  return C->status;
-}
-
-neap_tensor *neap_grad (neap_tensor *t) { return nx_keep(nx_grad_of(t)); }

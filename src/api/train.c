@@ -1,5 +1,5 @@
 /*
-** neap.h for C hosts: layers, optimisers, their files.
+** neap.h for C hosts: gradients, layers, optimisers, their files.
 */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,22 @@ static nx_module *module_of (neap_module *m) { return (nx_module *)m; }
 static nx_optimizer *optimizer_of (neap_optim *o) {
   return (nx_optimizer *)o;
 }
+
+
+/*
+** Gradients.
+*/
+void neap_require_grad (neap_ctx *C, neap_tensor *t) {
+  nx_require(C, t, 1);
+}
+
+neap_code neap_backward (neap_ctx *C, neap_tensor *loss) {
+  if (nx_status(C)) return C->status;
+  nx_backward(C, 1, &loss, NULL, 0, NULL, NULL, 0);
+  return C->status;
+}
+
+neap_tensor *neap_grad (neap_tensor *t) { return nx_keep(nx_grad_of(t)); }
 
 
 /*

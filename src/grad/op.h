@@ -119,6 +119,13 @@ struct nx_node {
   int spent;                   /* what it saved is gone */
 };
 
+/* A gradient in a description: left out of libraries that only infer. */
+#if defined(NX_INFER)
+#define NX_LEARN(f) NULL
+#else
+#define NX_LEARN(f) f
+#endif
+
 /* All operations, by src/gen/gather.lua; NULL ends the list. */
 extern const nx_op *const nx_ops[];
 const nx_op *nx_op_named (const char *name);

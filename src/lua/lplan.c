@@ -9,7 +9,7 @@
 #include "lua/lneap.h"
 #include "plan/graphfile.h"
 #include "plan/model.h"
-#include "plan/trace.h"
+#include "plan/recorder.h"
 
 static const char plan_meta_key = 0;
 
@@ -29,13 +29,13 @@ static int n_trace_begin (lua_State *L) {
   int n;
   nx_tensor **in = nl_tensors(L, S, 1, &n);
   S->unguarded = lua_toboolean(L, 2);
-  nx_trace_begin(S->C, n, in);
+  nx_recorder_begin(S->C, n, in);
   nl_check(L, S);
   return 0;
 }
 
 void nl_may_read (lua_State *L, nl_state *S, const nx_tensor *t) {
-  if (S->C->applied == NULL || S->unguarded || !nx_trace_depends(S->C, t))
+  if (S->C->applied == NULL || S->unguarded || !nx_recorder_depends(S->C, t))
     return;
   nl_error(L, S, "export: the model reads numbers of a tensor that depends "
            "on its input, which a recorded graph cannot follow (compute with "
@@ -46,7 +46,7 @@ void nl_may_read (lua_State *L, nl_state *S, const nx_tensor *t) {
 /* _trace_cancel(): if one goes on */
 static int n_trace_cancel (lua_State *L) {
   nl_state *S = nl_S(L);
-  nx_trace_cancel(S->C->applied_ud);
+  nx_recorder_cancel(S->C->applied_ud);
   return 0;
 }
 
@@ -105,13 +105,13 @@ static int n_trace_end (lua_State *L) {
   nx_text *text;
   int n, constants;
   nx_tensor **out;
-  nx_trace *r = S->C->applied_ud;
+  nx_recorder *r = S->C->applied_ud;
   if (r == NULL) return nl_error(L, S, "nothing is being recorded");
   lua_settop(L, 4);
   out = nl_tensors(L, S, 1, &n);
   g = nl_newclosing(L, sizeof(*g), graph_gc);
   text = nl_newclosing(L, sizeof(*text), text_gc);
-  *g = nx_trace_end(r, n, out);
+  *g = nx_recorder_end(r, n, out);
   nl_check(L, S);
   for (int i = 0; i < (*g)->ngiven; i++) {
     lua_rawgeti(L, 2, i + 1);

@@ -53,14 +53,14 @@ static nx_tensor *padded (nx_ctx *C, nx_module *m, nx_tensor *x, int mode) {
 }
 
 #define PAD(id, title, options, mode, text) \
-static nx_tensor *id##_forward (nx_ctx *C, nx_module *m, \
+static nx_tensor *id##_layer_forward (nx_ctx *C, nx_module *m, \
                                 nx_tensor *const *in) { \
   return padded(C, m, in[0], mode); \
 } \
 const nx_layer nx_layer_##id = { \
   .name = title, .doc = text, .inputs = "x", .fields = options, \
   .size = sizeof(pad_layer), .init = pad_layer_init, \
-  .forward = id##_forward \
+  .forward = id##_layer_forward \
 };
 
 #define CONSTANT_PAD(id, title) \

@@ -45,13 +45,13 @@ static nx_tensor *noise_forward (nx_ctx *C, nx_module *m,
 }
 
 #define NOISE(id, title, options, check, text) \
-static nx_tensor *id##_forward (nx_ctx *C, nx_module *m, \
+static nx_tensor *id##_layer_forward (nx_ctx *C, nx_module *m, \
                                 nx_tensor *const *in) { \
   return noise_forward(C, m, in, &nx_op_##id); \
 } \
 const nx_layer nx_layer_##id = { \
   .name = title, .doc = text, .inputs = "x", .fields = options, \
-  .size = sizeof(noise_layer), .init = check, .forward = id##_forward \
+  .size = sizeof(noise_layer), .init = check, .forward = id##_layer_forward \
 };
 
 NOISE(dropout, "Dropout", noise_fields, noise_init,

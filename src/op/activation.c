@@ -30,7 +30,8 @@ static int id##_fused (nx_ctx *C, nx_node *n, nx_tensor **gy, \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .saves = reads, .flags = NX_INPLACE, .shape = nx_##how##_shape, \
-  .cuts = "*", .forward = id##_forward, .grad = id##_grad, .fused = id##_fused \
+  .cuts = "*", .forward = id##_forward, .grad = NX_LEARN(id##_grad), \
+  .fused = NX_LEARN(id##_fused) \
 }; \
 OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x) { \
   return nx_apply(C, &nx_op_##id, NULL, 1, &x); \
@@ -62,7 +63,8 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .fields = id##_fields, .argsize = sizeof(id##_args), .saves = "x", \
   .flags = NX_INPLACE, .shape = nx_real_shape, \
-  .cuts = "*", .forward = id##_forward, .grad = id##_grad, .fused = id##_fused \
+  .cuts = "*", .forward = id##_forward, .grad = NX_LEARN(id##_grad), \
+  .fused = NX_LEARN(id##_fused) \
 };
 
 
@@ -190,8 +192,9 @@ const nx_op nx_op_selu = {
   .name = "selu",
   .doc = "1.0507 times x above 0 and 1.6733 (e^x - 1) below.",
   .inputs = "x", .outputs = "y", .saves = "x", .flags = NX_INPLACE,
-  .cuts = "*", .shape = nx_real_shape, .forward = selu_forward, .grad = selu_grad,
-  .fused = selu_fused
+  .cuts = "*", .shape = nx_real_shape, .forward = selu_forward,
+  .grad = NX_LEARN(selu_grad),
+  .fused = NX_LEARN(selu_fused)
 };
 
 
@@ -248,8 +251,9 @@ static int relu6_fused (nx_ctx *C, nx_node *n, nx_tensor **gy,
 const nx_op nx_op_relu6 = {
   .name = "relu6", .doc = "x, but not below 0 nor above 6.",
   .inputs = "x", .outputs = "y", .saves = "x", .flags = NX_INPLACE,
-  .cuts = "*", .shape = nx_real_shape, .forward = relu6_forward, .grad = relu6_grad,
-  .fused = relu6_fused
+  .cuts = "*", .shape = nx_real_shape, .forward = relu6_forward,
+  .grad = NX_LEARN(relu6_grad),
+  .fused = NX_LEARN(relu6_fused)
 };
 
 
@@ -367,8 +371,9 @@ const nx_op nx_op_gelu = {
   .name = "gelu", .doc = "x times the normal distribution function of x.",
   .inputs = "x", .outputs = "y", .fields = gelu_fields,
   .argsize = sizeof(gelu_args), .saves = "x", .flags = NX_INPLACE,
-  .cuts = "*", .shape = nx_real_shape, .forward = gelu_forward, .grad = gelu_grad,
-  .fused = gelu_fused
+  .cuts = "*", .shape = nx_real_shape, .forward = gelu_forward,
+  .grad = NX_LEARN(gelu_grad),
+  .fused = NX_LEARN(gelu_fused)
 };
 
 

@@ -178,8 +178,9 @@ const nx_op nx_op_linear = {
   .inputs = "x w b?", .outputs = "y", .fields = linear_fields,
   .argsize = sizeof(linear_args), .saved = linear_saved,
   .cutting = linear_cutting, .work = linear_work,
-  .shape = linear_shape, .forward = linear_forward, .grad = linear_grad,
-  .fused = linear_fused
+  .shape = linear_shape, .forward = linear_forward,
+  .grad = NX_LEARN(linear_grad),
+  .fused = NX_LEARN(linear_fused)
 };
 
 OPFN nx_tensor *nx_linear (nx_ctx *C, nx_tensor *x, nx_tensor *w,

@@ -88,7 +88,8 @@ const nx_op nx_op_add = {
   .doc = "x + alpha z.",
   .inputs = "x z", .outputs = "y", .fields = add_fields,
   .argsize = sizeof(add_args), .flags = NX_INPLACE,
-  .cuts = "*", .shape = arithmetic_shape, .forward = add_forward, .grad = add_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = add_forward,
+  .grad = NX_LEARN(add_grad)
 };
 
 OPFN nx_tensor *nx_add (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -111,7 +112,8 @@ const nx_op nx_op_sub = {
   .doc = "x - alpha z.",
   .inputs = "x z", .outputs = "y", .fields = add_fields,
   .argsize = sizeof(add_args), .flags = NX_INPLACE,
-  .cuts = "*", .shape = arithmetic_shape, .forward = sub_forward, .grad = sub_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = sub_forward,
+  .grad = NX_LEARN(sub_grad)
 };
 
 OPFN nx_tensor *nx_sub (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -138,7 +140,8 @@ const nx_op nx_op_mul = {
   .name = "mul",
   .doc = "x z.",
   .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
-  .cuts = "*", .shape = arithmetic_shape, .forward = mul_forward, .grad = mul_grad
+  .cuts = "*", .shape = arithmetic_shape, .forward = mul_forward,
+  .grad = NX_LEARN(mul_grad)
 };
 
 OPFN nx_tensor *nx_mul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -211,7 +214,8 @@ const nx_op nx_op_div = {
   .doc = "x / z, as real numbers unless rounding_mode is given.",
   .inputs = "x z", .outputs = "y", .fields = div_fields,
   .argsize = sizeof(div_args), .saves = "x z", .flags = NX_INPLACE,
-  .cuts = "*", .shape = div_shape, .forward = div_forward, .grad = div_grad
+  .cuts = "*", .shape = div_shape, .forward = div_forward,
+  .grad = NX_LEARN(div_grad)
 };
 
 OPFN nx_tensor *nx_div (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -311,12 +315,13 @@ const nx_op nx_op_remainder = {
   .name = "remainder",
   .doc = "x - z floor(x / z), with the sign of z, as Lua's %.",
   .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
-  .shape = rest_shape, .forward = remainder_forward, .grad = remainder_grad
+  .shape = rest_shape, .forward = remainder_forward,
+  .grad = NX_LEARN(remainder_grad)
 };
 
 const nx_op nx_op_fmod = {
   .name = "fmod",
   .doc = "x - z trunc(x / z), with the sign of x.",
   .inputs = "x z", .outputs = "y", .saves = "x z", .flags = NX_INPLACE,
-  .shape = rest_shape, .forward = fmod_forward, .grad = fmod_grad
+  .shape = rest_shape, .forward = fmod_forward, .grad = NX_LEARN(fmod_grad)
 };

@@ -436,7 +436,7 @@ const nx_op nx_op_attention = {
   .draws = attention_draws, .work = attention_work,
   .cuts = "y-4 lse-3 q-4 k-4 v-4 attn_mask-4?, "
           "y-3 lse-2 q-3 k-3 v-3 attn_mask-3?",
-  .grad = attention_grad, .fused = nx_attention_back
+  .grad = NX_LEARN(attention_grad), .fused = NX_LEARN(nx_attention_back)
 };
 
 

@@ -383,7 +383,7 @@ const nx_op nx_op_batch_norm = {
   .argsize = sizeof(batch_norm_args), .saved = batch_norm_saved,
   .flags = NX_STATEFUL,
   .shape = batch_norm_shape, .forward = batch_norm_forward,
-  .grad = batch_norm_grad, .fused = batch_norm_fused
+  .grad = NX_LEARN(batch_norm_grad), .fused = NX_LEARN(batch_norm_fused)
 };
 
 OPFN nx_tensor *nx_batch_norm (nx_ctx *C, nx_tensor *const *inputs,

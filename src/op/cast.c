@@ -34,7 +34,8 @@ const nx_op nx_op_to = {
   .doc = "x in another type; numbers are cut toward 0 to integers.",
   .inputs = "x", .outputs = "y", .fields = to_fields,
   .argsize = sizeof(to_args), .flags = NX_ANYTYPE,
-  .cuts = "*", .shape = to_shape, .forward = to_forward, .grad = to_grad
+  .cuts = "*", .shape = to_shape, .forward = to_forward,
+  .grad = NX_LEARN(to_grad)
 };
 
 OPFN nx_tensor *nx_to (nx_ctx *C, nx_tensor *x, int dtype) {
@@ -59,7 +60,8 @@ const nx_op nx_op_clone = {
   .name = "clone",
   .doc = "A copy of x, in row order.",
   .inputs = "x", .outputs = "y", .flags = NX_ANYTYPE,
-  .cuts = "*", .shape = clone_shape, .forward = to_forward, .grad = clone_grad
+  .cuts = "*", .shape = clone_shape, .forward = to_forward,
+  .grad = NX_LEARN(clone_grad)
 };
 
 OPFN nx_tensor *nx_clone (nx_ctx *C, nx_tensor *x) {
@@ -101,5 +103,5 @@ const nx_op nx_op_copy = {
   .name = "copy",
   .doc = "The elements of z, broadcast to the shape and type of x.",
   .inputs = "x z", .outputs = "y", .flags = NX_INPLACE,
-  .shape = copy_shape, .forward = copy_forward, .grad = copy_grad
+  .shape = copy_shape, .forward = copy_forward, .grad = NX_LEARN(copy_grad)
 };

@@ -55,7 +55,8 @@ const nx_op nx_op_where = {
   .name = "where",
   .doc = "x where the condition is true, else z; all three broadcast.",
   .inputs = "condition x z", .outputs = "y", .saves = "condition",
-  .cuts = "*", .shape = where_shape, .forward = where_forward, .grad = where_grad
+  .cuts = "*", .shape = where_shape, .forward = where_forward,
+  .grad = NX_LEARN(where_grad)
 };
 
 OPFN nx_tensor *nx_where (nx_ctx *C, nx_tensor *condition, nx_tensor *x,
@@ -110,7 +111,7 @@ const nx_op nx_op_masked_fill = {
   .doc = "x with one value wherever the mask is true.",
   .inputs = "x mask value", .outputs = "y", .saves = "mask",
   .flags = NX_INPLACE, .shape = masked_fill_shape,
-  .forward = masked_fill_forward, .grad = masked_fill_grad
+  .forward = masked_fill_forward, .grad = NX_LEARN(masked_fill_grad)
 };
 
 
@@ -151,7 +152,7 @@ static int id##_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x z", .outputs = "y", \
   .saves = "x z", .flags = NX_INPLACE, .shape = pair_shape, \
-  .cuts = "*", .forward = id##_forward, .grad = id##_grad \
+  .cuts = "*", .forward = id##_forward, .grad = NX_LEARN(id##_grad) \
 }; \
 OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x, nx_tensor *z) { \
   return nx_apply(C, &nx_op_##id, NULL, 2, (nx_tensor *[]){x, z}); \
@@ -227,7 +228,7 @@ const nx_op nx_op_clamp = {
   .doc = "x, but not below min nor above max; either may be left out.",
   .inputs = "x min? max?", .outputs = "y", .saves = "x min max",
   .flags = NX_INPLACE, .shape = clamp_shape, .forward = clamp_forward,
-  .grad = clamp_grad
+  .grad = NX_LEARN(clamp_grad)
 };
 
 
@@ -271,7 +272,7 @@ const nx_op nx_op_lerp = {
   .doc = "x + weight (stop - x): from x at weight 0 to stop at weight 1.",
   .inputs = "x stop weight", .outputs = "y", .saves = "x stop weight",
   .flags = NX_INPLACE, .shape = lerp_shape, .forward = lerp_forward,
-  .grad = lerp_grad
+  .grad = NX_LEARN(lerp_grad)
 };
 
 
@@ -346,12 +347,14 @@ const nx_op nx_op_addcmul = {
   .name = "addcmul", .doc = "x + value t1 t2.",
   .inputs = "x t1 t2", .outputs = "y", .fields = addc_fields,
   .argsize = sizeof(addc_args), .saves = "x t1 t2", .flags = NX_INPLACE,
-  .shape = addc_shape, .forward = addcmul_forward, .grad = addcmul_grad
+  .shape = addc_shape, .forward = addcmul_forward,
+  .grad = NX_LEARN(addcmul_grad)
 };
 
 const nx_op nx_op_addcdiv = {
   .name = "addcdiv", .doc = "x + value t1 / t2.",
   .inputs = "x t1 t2", .outputs = "y", .fields = addc_fields,
   .argsize = sizeof(addc_args), .saves = "x t1 t2", .flags = NX_INPLACE,
-  .shape = addc_shape, .forward = addcdiv_forward, .grad = addcdiv_grad
+  .shape = addc_shape, .forward = addcdiv_forward,
+  .grad = NX_LEARN(addcdiv_grad)
 };

@@ -286,7 +286,7 @@ const nx_op nx_op_convolve = {
   .argsize = sizeof(convolution_args), .saved = convolve_saved,
   .flags = NX_INNER, .cutting = convolve_cutting, .work = convolve_work,
   .shape = convolve_shape, .forward = convolve_forward,
-  .grad = convolve_grad
+  .grad = NX_LEARN(convolve_grad)
 };
 
 OPFN nx_tensor *nx_convolve (nx_ctx *C, nx_tensor *x, nx_tensor *w,

@@ -247,7 +247,7 @@ const nx_op nx_op_convolve_image = {
   .inputs = "y w", .outputs = "x", .fields = nx_convolution_fields,
   .argsize = sizeof(convolution_args), .saves = "y w", .flags = NX_INNER,
   .shape = convolve_image_shape, .forward = convolve_image_forward,
-  .grad = convolve_image_grad
+  .grad = NX_LEARN(convolve_image_grad)
 };
 
 OPFN nx_tensor *nx_convolve_image (nx_ctx *C, nx_tensor *y, nx_tensor *w,

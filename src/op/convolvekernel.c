@@ -222,7 +222,7 @@ const nx_op nx_op_convolve_kernel = {
   .inputs = "y x", .outputs = "w", .fields = nx_convolution_fields,
   .argsize = sizeof(convolution_args), .saves = "y x", .flags = NX_INNER,
   .shape = convolve_kernel_shape, .forward = convolve_kernel_forward,
-  .grad = convolve_kernel_grad
+  .grad = NX_LEARN(convolve_kernel_grad)
 };
 
 OPFN nx_tensor *nx_convolve_kernel (nx_ctx *C, nx_tensor *y, nx_tensor *x,

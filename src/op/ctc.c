@@ -283,7 +283,7 @@ const nx_op nx_op_ctc_each = {
   .outputs = "y", .fields = ctc_fields, .argsize = sizeof(ctc_args),
   .saves = "log_probs targets input_lengths target_lengths",
   .flags = NX_INNER, .shape = ctc_each_shape, .forward = ctc_each_forward,
-  .fused = ctc_each_fused
+  .fused = NX_LEARN(ctc_each_fused)
 };
 
 

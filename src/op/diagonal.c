@@ -79,7 +79,7 @@ const nx_op nx_op_diagonal = {
   .doc = "The diagonal of two dimensions, as the last one; without a copy.",
   .inputs = "x", .outputs = "y", .fields = diagonal_fields,
   .argsize = sizeof(diagonal_args), .flags = NX_VIEW,
-  .shape = diagonal_shape, .grad = diagonal_grad
+  .shape = diagonal_shape, .grad = NX_LEARN(diagonal_grad)
 };
 
 OPFN nx_tensor *nx_diagonal (nx_ctx *C, nx_tensor *x, int64_t offset,
@@ -129,7 +129,7 @@ const nx_op nx_op_diagonal_scatter = {
   .inputs = "x source", .outputs = "y", .fields = diagonal_fields,
   .argsize = sizeof(diagonal_args), .flags = NX_INPLACE,
   .shape = diagonal_scatter_shape, .forward = diagonal_scatter_forward,
-  .grad = diagonal_scatter_grad
+  .grad = NX_LEARN(diagonal_scatter_grad)
 };
 
 
@@ -191,7 +191,7 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .fields = tri_fields, .argsize = sizeof(tri_args), \
   .flags = NX_INPLACE, .shape = tri_shape, .forward = id##_forward, \
-  .grad = id##_grad \
+  .grad = NX_LEARN(id##_grad) \
 }; \
 OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x, int64_t diagonal) { \
   tri_args a = {diagonal}; \

@@ -85,7 +85,8 @@ const nx_op nx_op_dropout = {
          "1 - p (Srivastava et al. 2014, in the inverted form).",
   .inputs = "x", .outputs = "y", .fields = dropout_fields,
   .argsize = sizeof(nx_noise_args), .flags = NX_RANDOM | NX_INPLACE,
-  .shape = dropout_shape, .forward = dropout_forward, .grad = dropout_grad
+  .shape = dropout_shape, .forward = dropout_forward,
+  .grad = NX_LEARN(dropout_grad)
 };
 
 OPFN nx_tensor *nx_dropout (nx_ctx *C, nx_tensor *x, double p,

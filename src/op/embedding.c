@@ -127,8 +127,9 @@ const nx_op nx_op_embedding = {
   .doc = "The rows of weight whose numbers x holds.",
   .inputs = "x weight", .outputs = "y", .fields = embedding_fields,
   .argsize = sizeof(embedding_args), .saves = "x",
-  .cuts = "y0 x0, y1 x1", .shape = embedding_shape, .forward = embedding_forward,
-  .grad = embedding_grad, .rows = embedding_row_grad, .table = 1
+  .cuts = "y0 x0, y1 x1", .shape = embedding_shape,
+  .forward = embedding_forward,
+  .grad = NX_LEARN(embedding_grad), .rows = embedding_row_grad, .table = 1
 };
 
 OPFN nx_tensor *nx_embedding (nx_ctx *C, nx_tensor *x, nx_tensor *weight,
@@ -276,7 +277,7 @@ const nx_op nx_op_embedding_rows = {
   .inputs = "x rows", .outputs = "y", .fields = embedding_rows_fields,
   .argsize = sizeof(embedding_rows_args), .saves = "x", .flags = NX_INNER,
   .shape = embedding_rows_shape, .forward = embedding_rows_forward,
-  .grad = embedding_rows_grad
+  .grad = NX_LEARN(embedding_rows_grad)
 };
 
 OPFN nx_tensor *nx_embedding_rows (nx_ctx *C, nx_tensor *x, nx_tensor *rows,

@@ -428,8 +428,8 @@ const nx_op nx_op_cross_entropy = {
   .inputs = "x target weight?", .outputs = "y lse~",
   .fields = entropy_fields, .argsize = sizeof(entropy_args),
   .saves = "x target weight lse", .shape = cross_entropy_shape,
-  .forward = cross_entropy_forward, .grad = cross_entropy_grad,
-  .fused = cross_entropy_fused
+  .forward = cross_entropy_forward, .grad = NX_LEARN(cross_entropy_grad),
+  .fused = NX_LEARN(cross_entropy_fused)
 };
 
 OPFN nx_tensor *nx_cross_entropy (nx_ctx *C, nx_tensor *x, nx_tensor *target,

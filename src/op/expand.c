@@ -46,7 +46,7 @@ const nx_op nx_op_expand = {
          "copy.",
   .inputs = "x", .outputs = "y", .fields = expand_fields,
   .argsize = sizeof(size_args), .flags = NX_VIEW,
-  .shape = expand_shape, .grad = expand_grad
+  .shape = expand_shape, .grad = NX_LEARN(expand_grad)
 };
 
 OPFN nx_tensor *nx_expand (nx_ctx *C, nx_tensor *x, int ndim,
@@ -145,7 +145,7 @@ const nx_op nx_op_tile = {
   .doc = "x repeated along its dimensions (PyTorch's repeat and tile).",
   .inputs = "x", .outputs = "y", .fields = tile_fields,
   .argsize = sizeof(size_args),
-  .shape = tile_shape, .forward = tile_forward, .grad = tile_grad
+  .shape = tile_shape, .forward = tile_forward, .grad = NX_LEARN(tile_grad)
 };
 
 
@@ -216,5 +216,5 @@ const nx_op nx_op_repeat_interleave = {
   .inputs = "x", .outputs = "y", .fields = interleave_fields,
   .argsize = sizeof(interleave_args),
   .shape = interleave_shape, .forward = interleave_forward,
-  .grad = interleave_grad
+  .grad = NX_LEARN(interleave_grad)
 };

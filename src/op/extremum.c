@@ -187,7 +187,7 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "values indices?", \
   .fields = extremum_fields, .argsize = sizeof(extremum_args), \
   .saved = extreme_saved, .shape = extreme_shape, \
-  .forward = id##_forward, .grad = extreme_grad \
+  .forward = id##_forward, .grad = NX_LEARN(extreme_grad) \
 };
 
 EXTREME(max, 1, "Largest element; along a dimension also its position. Of "
@@ -269,7 +269,7 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .fields = amount_fields, .argsize = sizeof(nx_reduce_args), \
   .saves = "x y", .shape = amount_shape, .forward = id##_forward, \
-  .grad = amount_grad \
+  .grad = NX_LEARN(amount_grad) \
 };
 
 AMOUNT(amax, largest, maximum, "Largest element over dimensions.")

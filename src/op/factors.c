@@ -128,7 +128,7 @@ const nx_op nx_op_qr = {
   .name = "qr",
   .doc = "q with orthonormal columns and a triangle r with q r = a.",
   .inputs = "a", .outputs = "q r", .saves = "q r", .shape = qr_shape,
-  .forward = qr_forward, .grad = qr_grad
+  .forward = qr_forward, .grad = NX_LEARN(qr_grad)
 };
 
 
@@ -189,7 +189,7 @@ const nx_op nx_op_eigh = {
   .doc = "Eigenvalues of symmetric matrices in rising order, and vectors in "
          "columns; only the lower triangle is looked at.",
   .inputs = "a", .outputs = "w v", .saves = "w v", .shape = eigh_shape,
-  .forward = eigh_forward, .grad = eigh_grad
+  .forward = eigh_forward, .grad = NX_LEARN(eigh_grad)
 };
 
 
@@ -269,5 +269,5 @@ const nx_op nx_op_svd = {
   .name = "svd",
   .doc = "u, s and vh with u diag(s) vh = a; singular values s fall.",
   .inputs = "a", .outputs = "u s vh", .saves = "u s vh",
-  .shape = svd_shape, .forward = svd_forward, .grad = svd_grad
+  .shape = svd_shape, .forward = svd_forward, .grad = NX_LEARN(svd_grad)
 };

@@ -43,6 +43,7 @@ const nx_op nx_op_gru = {
   .doc = "One layer of GRU over a sequence x (steps, batch, features), or "
          "over rows of sequences of the given sizes: y, and the last h.",
   .inputs = NX_INPUTS_WITHOUT_C, .outputs = "y h gates~",
-  .saves = NX_RECURRENT_SAVES " gates", .carries = "h>h0", .cutting = nx_recurrence_cutting,
+  .saves = NX_RECURRENT_SAVES " gates", .carries = "h>h0",
+  .cutting = nx_recurrence_cutting,
   .work = nx_recurrence_work, NX_RECURRENT_FUNCTIONS(gru)
 };

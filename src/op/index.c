@@ -164,7 +164,7 @@ const nx_op nx_op_index_select = {
   .inputs = "x index", .outputs = "y", .call = "x dim index",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
   .shape = index_select_shape, .forward = index_select_forward,
-  .grad = index_select_grad
+  .grad = NX_LEARN(index_select_grad)
 };
 
 OPFN nx_tensor *nx_index_select (nx_ctx *C, nx_tensor *x, int64_t dim,
@@ -243,7 +243,7 @@ const nx_op nx_op_index_add = {
   .inputs = "x index source", .outputs = "y", .call = "x dim index source",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
   .flags = NX_INPLACE, .shape = index_add_shape,
-  .forward = index_add_forward, .grad = index_add_grad
+  .forward = index_add_forward, .grad = NX_LEARN(index_add_grad)
 };
 
 OPFN nx_tensor *nx_index_add (nx_ctx *C, nx_tensor *x, int64_t dim,
@@ -276,7 +276,7 @@ const nx_op nx_op_index_copy = {
   .inputs = "x index source", .outputs = "y", .call = "x dim index source",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
   .flags = NX_INPLACE, .shape = index_add_shape,
-  .forward = index_copy_forward, .grad = index_copy_grad
+  .forward = index_copy_forward, .grad = NX_LEARN(index_copy_grad)
 };
 
 
@@ -339,7 +339,7 @@ const nx_op nx_op_index_fill = {
   .inputs = "x index", .outputs = "y", .call = "x dim index value",
   .fields = index_fill_fields, .argsize = sizeof(index_fill_args),
   .saves = "index", .flags = NX_INPLACE, .shape = index_fill_shape,
-  .forward = index_fill_forward, .grad = index_fill_grad
+  .forward = index_fill_forward, .grad = NX_LEARN(index_fill_grad)
 };
 
 
@@ -427,7 +427,8 @@ const nx_op nx_op_gather = {
          "along a dimension and the same place along all others.",
   .inputs = "x index", .outputs = "y", .call = "x dim index",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
-  .shape = gather_shape, .forward = gather_forward, .grad = gather_grad
+  .shape = gather_shape, .forward = gather_forward,
+  .grad = NX_LEARN(gather_grad)
 };
 
 OPFN nx_tensor *nx_gather (nx_ctx *C, nx_tensor *x, int64_t dim,
@@ -540,7 +541,7 @@ const nx_op nx_op_scatter_add = {
   .inputs = "x index source", .outputs = "y", .call = "x dim index source",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
   .flags = NX_INPLACE, .shape = scatter_shape,
-  .forward = scatter_add_forward, .grad = scatter_add_grad
+  .forward = scatter_add_forward, .grad = NX_LEARN(scatter_add_grad)
 };
 
 OPFN nx_tensor *nx_scatter_add (nx_ctx *C, nx_tensor *x, int64_t dim,
@@ -559,7 +560,7 @@ const nx_op nx_op_scatter = {
   .inputs = "x index source", .outputs = "y", .call = "x dim index source",
   .fields = index_fields, .argsize = sizeof(index_args), .saves = "index",
   .flags = NX_INPLACE, .shape = scatter_shape,
-  .forward = scatter_forward, .grad = scatter_grad
+  .forward = scatter_forward, .grad = NX_LEARN(scatter_grad)
 };
 
 OPFN nx_tensor *nx_scatter (nx_ctx *C, nx_tensor *x, int64_t dim,

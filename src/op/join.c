@@ -93,7 +93,7 @@ const nx_op nx_op_cat = {
   .doc = "Tensors one after the other along a dimension.",
   .inputs = "xs*", .outputs = "y", .fields = cat_fields,
   .argsize = sizeof(cat_args),
-  .shape = cat_shape, .forward = cat_forward, .grad = cat_grad
+  .shape = cat_shape, .forward = cat_forward, .grad = NX_LEARN(cat_grad)
 };
 
 OPFN nx_tensor *nx_cat (nx_ctx *C, int n, nx_tensor *const *xs,
@@ -164,7 +164,7 @@ const nx_op nx_op_stack = {
   .doc = "Tensors of one shape one after the other along a new dimension.",
   .inputs = "xs*", .outputs = "y", .fields = stack_fields,
   .argsize = sizeof(stack_args),
-  .shape = stack_shape, .forward = stack_forward, .grad = stack_grad
+  .shape = stack_shape, .forward = stack_forward, .grad = NX_LEARN(stack_grad)
 };
 
 OPFN nx_tensor *nx_stack (nx_ctx *C, int n, nx_tensor *const *xs,

@@ -219,8 +219,8 @@ const nx_op nx_op_layer_norm = {
   .call = "x normalized_shape weight bias eps",
   .fields = layer_norm_fields, .argsize = sizeof(layer_norm_args),
   .saves = "x weight mean rstd", .shape = layer_norm_shape,
-  .forward = layer_norm_forward, .grad = layer_norm_grad,
-  .fused = layer_norm_fused
+  .forward = layer_norm_forward, .grad = NX_LEARN(layer_norm_grad),
+  .fused = NX_LEARN(layer_norm_fused)
 };
 
 OPFN nx_tensor *nx_layer_norm (nx_ctx *C, nx_tensor *x, nx_tensor *weight,
@@ -238,8 +238,8 @@ const nx_op nx_op_rms_norm = {
   .call = "x normalized_shape weight eps",
   .fields = layer_norm_fields, .argsize = sizeof(layer_norm_args),
   .saves = "x weight rstd", .shape = layer_norm_shape,
-  .forward = layer_norm_forward, .grad = layer_norm_grad,
-  .fused = layer_norm_fused
+  .forward = layer_norm_forward, .grad = NX_LEARN(layer_norm_grad),
+  .fused = NX_LEARN(layer_norm_fused)
 };
 
 OPFN nx_tensor *nx_rms_norm (nx_ctx *C, nx_tensor *x, nx_tensor *weight,

@@ -64,7 +64,7 @@ const nx_op nx_op_bce_each = {
   .name = "bce_each", .doc = "Binary cross entropy of each element.",
   .inputs = "x target", .outputs = "y", .saves = "x target",
   .flags = NX_INNER, .shape = bce_each_shape, .forward = bce_each_forward,
-  .grad = bce_each_grad
+  .grad = NX_LEARN(bce_each_grad)
 };
 
 /* x are probabilities, or this fails with one that is none */

@@ -67,7 +67,7 @@ const nx_op nx_op_masked_select = {
   .doc = "The elements of x where the mask is true, in row order.",
   .inputs = "x mask", .outputs = "y", .saves = "mask",
   .shape = masked_select_shape, .forward = masked_select_forward,
-  .grad = masked_select_grad
+  .grad = NX_LEARN(masked_select_grad)
 };
 
 OPFN nx_tensor *nx_masked_select (nx_ctx *C, nx_tensor *x, nx_tensor *mask) {
@@ -150,7 +150,7 @@ const nx_op nx_op_masked_scatter = {
          "true.",
   .inputs = "x mask source", .outputs = "y", .saves = "mask",
   .flags = NX_INPLACE, .shape = masked_scatter_shape,
-  .forward = masked_scatter_forward, .grad = masked_scatter_grad
+  .forward = masked_scatter_forward, .grad = NX_LEARN(masked_scatter_grad)
 };
 
 OPFN nx_tensor *nx_masked_scatter (nx_ctx *C, nx_tensor *x, nx_tensor *mask,

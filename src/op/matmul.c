@@ -199,7 +199,8 @@ const nx_op nx_op_matmul = {
   .doc = "Matrix product; dimensions before the last two broadcast, a "
          "vector is a row on the left and a column on the right.",
   .inputs = "x z", .outputs = "y", .saves = "x z",
-  .cutting = matmul_cutting, .work = matmul_work, .shape = matmul_shape, .forward = matmul_forward, .grad = matmul_grad
+  .cutting = matmul_cutting, .work = matmul_work, .shape = matmul_shape,
+  .forward = matmul_forward, .grad = NX_LEARN(matmul_grad)
 };
 
 OPFN nx_tensor *nx_matmul (nx_ctx *C, nx_tensor *x, nx_tensor *z) {
@@ -226,7 +227,7 @@ static int id##_shape (nx_ctx *C, nx_node *n) { \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x z", .outputs = "y", \
   .saves = "x z", .shape = id##_shape, .forward = matmul_forward, \
-  .grad = matmul_grad \
+  .grad = NX_LEARN(matmul_grad) \
 };
 
 RANKED(mm, 2, 2, "Product of two matrices.")
@@ -246,5 +247,5 @@ static int bmm_shape (nx_ctx *C, nx_node *n) {
 const nx_op nx_op_bmm = {
   .name = "bmm", .doc = "Products of as many pairs of matrices.",
   .inputs = "x z", .outputs = "y", .saves = "x z", .shape = bmm_shape,
-  .forward = matmul_forward, .grad = matmul_grad
+  .forward = matmul_forward, .grad = NX_LEARN(matmul_grad)
 };

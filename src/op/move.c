@@ -54,7 +54,7 @@ const nx_op nx_op_flip = {
   .name = "flip", .doc = "The order of some dimensions turned around.",
   .inputs = "x", .outputs = "y", .fields = flip_fields,
   .argsize = sizeof(flip_args),
-  .shape = flip_shape, .forward = flip_forward, .grad = flip_grad
+  .shape = flip_shape, .forward = flip_forward, .grad = NX_LEARN(flip_grad)
 };
 
 OPFN nx_tensor *nx_flip (nx_ctx *C, nx_tensor *x, nx_ints dims) {
@@ -140,5 +140,5 @@ const nx_op nx_op_roll = {
   .doc = "Elements moved along dimensions; what leaves comes back in front.",
   .inputs = "x", .outputs = "y", .fields = roll_fields,
   .argsize = sizeof(roll_args),
-  .shape = roll_shape, .forward = roll_forward, .grad = roll_grad
+  .shape = roll_shape, .forward = roll_forward, .grad = NX_LEARN(roll_grad)
 };

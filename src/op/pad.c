@@ -159,7 +159,7 @@ const nx_op nx_op_pad = {
          "negative.",
   .inputs = "x", .outputs = "y", .fields = pad_fields,
   .argsize = sizeof(pad_args),
-  .shape = pad_shape, .forward = pad_forward, .grad = pad_grad
+  .shape = pad_shape, .forward = pad_forward, .grad = NX_LEARN(pad_grad)
 };
 
 OPFN nx_tensor *nx_pad (nx_ctx *C, nx_tensor *x, nx_list pad, int mode,

@@ -202,7 +202,7 @@ const nx_op nx_op_im2col = {
          "places).",
   .inputs = "x", .outputs = "y", .fields = im2col_fields,
   .argsize = sizeof(patch_args), .shape = im2col_shape,
-  .forward = im2col_forward, .grad = im2col_grad
+  .forward = im2col_forward, .grad = NX_LEARN(im2col_grad)
 };
 
 
@@ -256,5 +256,5 @@ const nx_op nx_op_col2im = {
   .doc = "Columns of patches added up to images, where patches meet.",
   .inputs = "x", .outputs = "y", .fields = col2im_fields,
   .argsize = sizeof(patch_args), .shape = col2im_shape,
-  .forward = col2im_forward, .grad = col2im_grad
+  .forward = col2im_forward, .grad = NX_LEARN(col2im_grad)
 };

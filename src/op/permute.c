@@ -36,7 +36,7 @@ const nx_op nx_op_transpose = {
   .doc = "Two dimensions exchanged, without a copy.",
   .inputs = "x", .outputs = "y", .fields = transpose_fields,
   .argsize = sizeof(transpose_args), .flags = NX_VIEW,
-  .shape = transpose_shape, .grad = transpose_grad
+  .shape = transpose_shape, .grad = NX_LEARN(transpose_grad)
 };
 
 OPFN nx_tensor *nx_transpose (nx_ctx *C, nx_tensor *x, int64_t dim0,
@@ -69,7 +69,7 @@ static int t_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
 const nx_op nx_op_t = {
   .name = "t", .doc = "A matrix with rows and columns exchanged.",
   .inputs = "x", .outputs = "y", .flags = NX_VIEW, .shape = t_shape,
-  .grad = t_grad
+  .grad = NX_LEARN(t_grad)
 };
 
 
@@ -114,7 +114,7 @@ const nx_op nx_op_permute = {
   .name = "permute", .doc = "All dimensions in another order.",
   .inputs = "x", .outputs = "y", .fields = permute_fields,
   .argsize = sizeof(permute_args), .flags = NX_VIEW,
-  .shape = permute_shape, .grad = permute_grad
+  .shape = permute_shape, .grad = NX_LEARN(permute_grad)
 };
 
 OPFN nx_tensor *nx_permute (nx_ctx *C, nx_tensor *x, nx_ints dims) {
@@ -183,5 +183,5 @@ const nx_op nx_op_movedim = {
   .doc = "Dimensions moved to other places; the rest keeps its order.",
   .inputs = "x", .outputs = "y", .fields = movedim_fields,
   .argsize = sizeof(movedim_args), .flags = NX_VIEW,
-  .shape = movedim_shape, .grad = movedim_grad
+  .shape = movedim_shape, .grad = NX_LEARN(movedim_grad)
 };

@@ -94,7 +94,7 @@ const nx_op nx_op_polygamma = {
   .inputs = "x", .outputs = "y", .fields = polygamma_fields,
   .argsize = sizeof(polygamma_args), .saves = "x", .flags = NX_INPLACE,
   .shape = polygamma_shape, .forward = polygamma_forward,
-  .grad = polygamma_grad
+  .grad = NX_LEARN(polygamma_grad)
 };
 
 OPFN nx_tensor *nx_polygamma (nx_ctx *C, nx_tensor *x, int64_t n) {

@@ -16,7 +16,7 @@ typedef struct pool_args {
   int64_t base;
 } pool_args;
 
-#define KERNEL NX_INTS(pool_args, kernel_size, NX_REQUIRED, \
+#define KERNEL_SIZE NX_INTS(pool_args, kernel_size, NX_REQUIRED, \
                        "sizes of the window")
 #define STRIDE NX_INTS(pool_args, stride, NX_UNSET, \
                        "places between windows; that of the window")
@@ -30,13 +30,13 @@ typedef struct pool_args {
                        "sizes of the result; -1: that of x")
 
 static const nx_field max_pool_fields[] = {
-  KERNEL, STRIDE, PADDING,
+  KERNEL_SIZE, STRIDE, PADDING,
   NX_INTS(pool_args, dilation, 1, "places between elements of a window"),
   CEIL, INDICES, NX_END
 };
 
 static const nx_field avg_pool_fields[] = {
-  KERNEL, STRIDE, PADDING, CEIL,
+  KERNEL_SIZE, STRIDE, PADDING, CEIL,
   NX_BOOL(pool_args, count_include_pad, 1, "room counts as zeros"),
   NX_INT(pool_args, divisor_override, NX_UNSET,
          "what sums are divided by; the number of elements"),
@@ -45,14 +45,14 @@ static const nx_field avg_pool_fields[] = {
 
 static const nx_field lp_pool_fields[] = {
   NX_NUMBER(pool_args, norm_type, NX_REQUIRED, "the power p"),
-  KERNEL, STRIDE, CEIL, NX_END
+  KERNEL_SIZE, STRIDE, CEIL, NX_END
 };
 
 static const nx_field adaptive_avg_pool_fields[] = {OUTPUT, NX_END};
 static const nx_field adaptive_max_pool_fields[] = {OUTPUT, INDICES, NX_END};
 
 static const nx_field max_unpool_fields[] = {
-  KERNEL, STRIDE, PADDING,
+  KERNEL_SIZE, STRIDE, PADDING,
   NX_INTS(pool_args, output_size, NX_UNSET, "sizes of the image"),
   NX_BASE(pool_args, base), NX_END
 };

@@ -41,7 +41,7 @@ static int id##_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x z", .outputs = "y", \
   .saves = reads, .flags = NX_INPLACE, .shape = real_pair_shape, \
-  .forward = id##_forward, .grad = id##_grad \
+  .forward = id##_forward, .grad = NX_LEARN(id##_grad) \
 };
 
 static int real_pair_shape (nx_ctx *C, nx_node *n) {
@@ -128,7 +128,7 @@ const nx_op nx_op_pow = {
   .name = "pow",
   .doc = "x to the power of z; of integers an integer (0 below 1).",
   .inputs = "x z", .outputs = "y", .saves = "x z y", .flags = NX_INPLACE,
-  .shape = pow_shape, .forward = pow_forward, .grad = pow_grad
+  .shape = pow_shape, .forward = pow_forward, .grad = NX_LEARN(pow_grad)
 };
 
 OPFN nx_tensor *nx_pow (nx_ctx *C, nx_tensor *x, nx_tensor *z) {

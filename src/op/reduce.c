@@ -64,7 +64,7 @@ const nx_op nx_op_sum = {
   .doc = "Sum over dimensions; of integers as int64.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args),
-  .shape = wide_shape, .forward = sum_forward, .grad = sum_grad
+  .shape = wide_shape, .forward = sum_forward, .grad = NX_LEARN(sum_grad)
 };
 
 OPFN nx_tensor *nx_sum (nx_ctx *C, nx_tensor *x, nx_ints dims, int keepdim) {
@@ -104,7 +104,7 @@ const nx_op nx_op_mean = {
   .doc = "Mean over dimensions.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args),
-  .shape = real_shape, .forward = mean_forward, .grad = mean_grad
+  .shape = real_shape, .forward = mean_forward, .grad = NX_LEARN(mean_grad)
 };
 
 OPFN nx_tensor *nx_mean (nx_ctx *C, nx_tensor *x, nx_ints dims,
@@ -196,7 +196,7 @@ const nx_op nx_op_prod = {
   .doc = "Product over dimensions; of integers as int64.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args), .saves = "x",
-  .shape = wide_shape, .forward = prod_forward, .grad = prod_grad
+  .shape = wide_shape, .forward = prod_forward, .grad = NX_LEARN(prod_grad)
 };
 
 

@@ -81,7 +81,7 @@ const nx_op nx_op_reshape = {
   .inputs = "x", .outputs = "y", .fields = reshape_fields,
   .argsize = sizeof(size_args), .flags = NX_VIEW,
   .shape = reshape_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 OPFN nx_tensor *nx_reshape (nx_ctx *C, nx_tensor *x, int ndim,
@@ -125,7 +125,7 @@ const nx_op nx_op_flatten = {
   .inputs = "x", .outputs = "y", .fields = flatten_fields,
   .argsize = sizeof(flatten_args), .flags = NX_VIEW,
   .shape = flatten_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 OPFN nx_tensor *nx_flatten (nx_ctx *C, nx_tensor *x, int64_t start_dim,
@@ -157,7 +157,7 @@ const nx_op nx_op_view = {
   .inputs = "x", .outputs = "y", .fields = reshape_fields,
   .argsize = sizeof(size_args), .flags = NX_VIEW,
   .shape = view_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 
@@ -192,7 +192,7 @@ const nx_op nx_op_unflatten = {
   .inputs = "x", .outputs = "y", .fields = unflatten_fields,
   .argsize = sizeof(unflatten_args), .flags = NX_VIEW,
   .shape = unflatten_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 
@@ -228,7 +228,7 @@ const nx_op nx_op_squeeze = {
   .inputs = "x", .outputs = "y", .fields = squeeze_fields,
   .argsize = sizeof(squeeze_args), .flags = NX_VIEW,
   .shape = squeeze_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 
@@ -256,7 +256,7 @@ const nx_op nx_op_unsqueeze = {
   .inputs = "x", .outputs = "y", .fields = unsqueeze_fields,
   .argsize = sizeof(unsqueeze_args), .flags = NX_VIEW,
   .shape = unsqueeze_shape, .forward = seen_forward,
-  .grad = reshape_grad
+  .grad = NX_LEARN(reshape_grad)
 };
 
 OPFN nx_tensor *nx_unsqueeze (nx_ctx *C, nx_tensor *x, int64_t dim) {

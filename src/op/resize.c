@@ -168,7 +168,7 @@ const nx_op nx_op_resample = {
   .inputs = "x", .outputs = "y", .fields = resample_fields,
   .argsize = sizeof(resample_args), .flags = NX_INNER,
   .shape = resample_shape, .forward = resample_forward,
-  .grad = resample_grad
+  .grad = NX_LEARN(resample_grad)
 };
 
 

@@ -127,5 +127,5 @@ const nx_op nx_op_rotary_embedding = {
          "keys before their product.",
   .inputs = "x", .outputs = "y", .fields = rotary_fields,
   .argsize = sizeof(rotary_args), .shape = rotary_embedding_shape,
-  .forward = rotary_embedding_forward, .grad = rotary_embedding_grad
+  .forward = rotary_embedding_forward, .grad = NX_LEARN(rotary_embedding_grad)
 };

@@ -116,7 +116,7 @@ const nx_op nx_op_cumsum = {
   .name = "cumsum", .doc = "Running sum along a dimension.",
   .inputs = "x", .outputs = "y", .fields = scan_fields,
   .argsize = sizeof(scan_args), .flags = NX_INPLACE,
-  .shape = scan_shape, .forward = cumsum_forward, .grad = cumsum_grad
+  .shape = scan_shape, .forward = cumsum_forward, .grad = NX_LEARN(cumsum_grad)
 };
 
 OPFN nx_tensor *nx_cumsum (nx_ctx *C, nx_tensor *x, int64_t dim) {
@@ -174,7 +174,8 @@ const nx_op nx_op_cumprod = {
   .name = "cumprod", .doc = "Running product along a dimension.",
   .inputs = "x", .outputs = "y", .fields = scan_fields,
   .argsize = sizeof(scan_args), .flags = NX_INPLACE, .saves = "x y",
-  .shape = scan_shape, .forward = cumprod_forward, .grad = cumprod_grad
+  .shape = scan_shape, .forward = cumprod_forward,
+  .grad = NX_LEARN(cumprod_grad)
 };
 
 OPFN nx_tensor *nx_cumprod (nx_ctx *C, nx_tensor *x, int64_t dim) {
@@ -260,7 +261,7 @@ const nx_op nx_op_logcumsumexp = {
   .inputs = "x", .outputs = "y", .fields = scan_fields,
   .argsize = sizeof(scan_args), .saves = "x y",
   .shape = logcumsumexp_shape, .forward = logcumsumexp_forward,
-  .grad = logcumsumexp_grad
+  .grad = NX_LEARN(logcumsumexp_grad)
 };
 
 
@@ -369,7 +370,7 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "values indices", \
   .fields = cumextreme_fields, .argsize = sizeof(cumextreme_args), \
   .saves = "indices", .shape = cumextreme_shape, \
-  .forward = id##_forward, .grad = cumextreme_grad \
+  .forward = id##_forward, .grad = NX_LEARN(cumextreme_grad) \
 };
 
 CUMEXTREME(cummax, 1, "The largest element so far, and its position.")

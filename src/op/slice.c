@@ -59,7 +59,7 @@ const nx_op nx_op_narrow = {
   .doc = "'length' positions of a dimension from 'start' on, without a copy.",
   .inputs = "x", .outputs = "y", .fields = narrow_fields,
   .argsize = sizeof(narrow_args), .flags = NX_VIEW,
-  .shape = narrow_shape, .grad = narrow_grad
+  .shape = narrow_shape, .grad = NX_LEARN(narrow_grad)
 };
 
 OPFN nx_tensor *nx_narrow (nx_ctx *C, nx_tensor *x, int64_t dim,
@@ -149,7 +149,7 @@ const nx_op nx_op_slice = {
   .doc = "Part of x along all dimensions, without a copy; what x[...] does.",
   .inputs = "x", .outputs = "y", .fields = slice_fields,
   .argsize = sizeof(slice_args), .flags = NX_VIEW | NX_INNER,
-  .shape = slice_shape, .grad = slice_grad
+  .shape = slice_shape, .grad = NX_LEARN(slice_grad)
 };
 
 OPFN nx_tensor *nx_slice (nx_ctx *C, nx_tensor *x, const slice_args *s) {
@@ -203,7 +203,7 @@ const nx_op nx_op_slice_scatter = {
   .inputs = "x z", .outputs = "y", .fields = slice_fields,
   .argsize = sizeof(slice_args), .flags = NX_INPLACE | NX_INNER,
   .shape = slice_scatter_shape, .forward = slice_scatter_forward,
-  .grad = slice_scatter_grad
+  .grad = NX_LEARN(slice_scatter_grad)
 };
 
 OPFN nx_tensor *nx_slice_scatter (nx_ctx *C, nx_tensor *x, nx_tensor *z,
@@ -263,7 +263,7 @@ const nx_op nx_op_select = {
   .doc = "One position of a dimension, which goes away; without a copy.",
   .inputs = "x", .outputs = "y", .fields = select_fields,
   .argsize = sizeof(select_args), .flags = NX_VIEW,
-  .shape = select_shape, .grad = select_grad
+  .shape = select_shape, .grad = NX_LEARN(select_grad)
 };
 
 OPFN nx_tensor *nx_select (nx_ctx *C, nx_tensor *x, int64_t dim,

@@ -101,8 +101,9 @@ const nx_op nx_op_softmax = {
   .doc = "e^x along a dimension, divided by its sum there; safe for large x.",
   .inputs = "x", .outputs = "y", .fields = softmax_fields,
   .argsize = sizeof(softmax_args), .saves = "y",
-  .cutting = softmax_cutting, .shape = softmax_shape, .forward = softmax_forward,
-  .grad = softmax_grad, .fused = softmax_fused
+  .cutting = softmax_cutting, .shape = softmax_shape,
+  .forward = softmax_forward,
+  .grad = NX_LEARN(softmax_grad), .fused = NX_LEARN(softmax_fused)
 };
 
 OPFN nx_tensor *nx_softmax (nx_ctx *C, nx_tensor *x, int64_t dim) {
@@ -144,8 +145,9 @@ const nx_op nx_op_log_softmax = {
   .doc = "Logarithm of softmax along a dimension; safe for large x.",
   .inputs = "x", .outputs = "y", .fields = softmax_fields,
   .argsize = sizeof(softmax_args), .saves = "y",
-  .cutting = softmax_cutting, .shape = softmax_shape, .forward = log_softmax_forward,
-  .grad = log_softmax_grad, .fused = log_softmax_fused
+  .cutting = softmax_cutting, .shape = softmax_shape,
+  .forward = log_softmax_forward,
+  .grad = NX_LEARN(log_softmax_grad), .fused = NX_LEARN(log_softmax_fused)
 };
 
 OPFN nx_tensor *nx_log_softmax (nx_ctx *C, nx_tensor *x, int64_t dim) {

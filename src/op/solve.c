@@ -76,7 +76,7 @@ static int solve_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
 const nx_op nx_op_solve = {
   .name = "solve", .doc = "The y with a y = b, for square matrices a.",
   .inputs = "a b", .outputs = "y", .saves = "a y", .shape = solve_shape,
-  .forward = solve_forward, .grad = solve_grad
+  .forward = solve_forward, .grad = NX_LEARN(solve_grad)
 };
 
 OPFN nx_tensor *nx_solve (nx_ctx *C, nx_tensor *a, nx_tensor *b) {
@@ -132,7 +132,7 @@ const nx_op nx_op_solve_triangular = {
   .doc = "The y with a y = b, where a is a triangle.",
   .inputs = "a b", .outputs = "y", .fields = triangle_fields,
   .argsize = sizeof(triangle_args), .saves = "a y", .shape = solve_shape,
-  .forward = solve_triangular_forward, .grad = solve_triangular_grad
+  .forward = solve_triangular_forward, .grad = NX_LEARN(solve_triangular_grad)
 };
 
 OPFN nx_tensor *nx_solve_triangular (nx_ctx *C, nx_tensor *a, nx_tensor *b,
@@ -202,7 +202,8 @@ const nx_op nx_op_slogdet = {
   .doc = "The sign of the determinant and the logarithm of its absolute "
          "value.",
   .inputs = "a", .outputs = "sign logabsdet", .saves = "a",
-  .shape = slogdet_shape, .forward = slogdet_forward, .grad = slogdet_grad
+  .shape = slogdet_shape, .forward = slogdet_forward,
+  .grad = NX_LEARN(slogdet_grad)
 };
 
 /* ones on the diagonals, in the shape of a */
@@ -274,5 +275,5 @@ const nx_op nx_op_cholesky = {
          "its lower triangle is looked at.",
   .inputs = "a", .outputs = "l", .fields = cholesky_fields,
   .argsize = sizeof(cholesky_args), .saves = "l", .shape = cholesky_shape,
-  .forward = cholesky_forward, .grad = cholesky_grad
+  .forward = cholesky_forward, .grad = NX_LEARN(cholesky_grad)
 };

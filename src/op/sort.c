@@ -130,7 +130,7 @@ const nx_op nx_op_sort = {
   .doc = "Elements along a dimension in rising order, and where they were.",
   .inputs = "x", .outputs = "values indices", .fields = sort_fields,
   .argsize = sizeof(sort_args), .saves = "indices",
-  .shape = sort_shape, .forward = sort_forward, .grad = taken_grad
+  .shape = sort_shape, .forward = sort_forward, .grad = NX_LEARN(taken_grad)
 };
 
 /* only the values */
@@ -196,7 +196,7 @@ const nx_op nx_op_topk = {
          "they were.",
   .inputs = "x", .outputs = "values indices", .fields = topk_fields,
   .argsize = sizeof(sort_args), .saves = "indices",
-  .shape = topk_shape, .forward = topk_forward, .grad = taken_grad
+  .shape = topk_shape, .forward = topk_forward, .grad = NX_LEARN(taken_grad)
 };
 
 
@@ -254,7 +254,8 @@ const nx_op nx_op_kthvalue = {
   .doc = "The k-th smallest element along a dimension, and where it was.",
   .inputs = "x", .outputs = "values indices", .fields = kthvalue_fields,
   .argsize = sizeof(sort_args), .saves = "indices",
-  .shape = kthvalue_shape, .forward = kthvalue_forward, .grad = taken_grad
+  .shape = kthvalue_shape, .forward = kthvalue_forward,
+  .grad = NX_LEARN(taken_grad)
 };
 
 
@@ -327,7 +328,8 @@ const nx_op nx_op_median = {
          "where it was; NaN where there is one.",
   .inputs = "x", .outputs = "values indices?", .fields = median_fields,
   .argsize = sizeof(sort_args), .saved = median_saved,
-  .shape = median_shape, .forward = median_forward, .grad = median_grad
+  .shape = median_shape, .forward = median_forward,
+  .grad = NX_LEARN(median_grad)
 };
 
 
@@ -367,5 +369,5 @@ const nx_op nx_op_mode = {
          "smallest), and where it is last.",
   .inputs = "x", .outputs = "values indices", .fields = mode_fields,
   .argsize = sizeof(sort_args), .saves = "indices",
-  .shape = mode_shape, .forward = mode_forward, .grad = taken_grad
+  .shape = mode_shape, .forward = mode_forward, .grad = NX_LEARN(taken_grad)
 };

@@ -92,7 +92,7 @@ const nx_op nx_op_split = {
          "given sizes.",
   .inputs = "x", .outputs = "ys*", .fields = split_fields,
   .argsize = sizeof(split_args), .flags = NX_VIEW,
-  .shape = split_shape, .grad = split_grad
+  .shape = split_shape, .grad = NX_LEARN(split_grad)
 };
 
 
@@ -136,7 +136,7 @@ const nx_op nx_op_chunk = {
          "smaller.",
   .inputs = "x", .outputs = "ys*", .fields = chunk_fields,
   .argsize = sizeof(chunk_args), .flags = NX_VIEW,
-  .shape = chunk_shape, .grad = chunk_grad
+  .shape = chunk_shape, .grad = NX_LEARN(chunk_grad)
 };
 
 
@@ -181,5 +181,5 @@ const nx_op nx_op_unbind = {
   .doc = "A list of the slices of a dimension, which they lose.",
   .inputs = "x", .outputs = "ys*", .fields = unbind_fields,
   .argsize = sizeof(unbind_args), .flags = NX_VIEW,
-  .shape = unbind_shape, .grad = unbind_grad
+  .shape = unbind_shape, .grad = NX_LEARN(unbind_grad)
 };

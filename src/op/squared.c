@@ -51,5 +51,5 @@ const nx_op nx_op_mse_loss = {
   .inputs = "x target", .outputs = "y", .fields = mse_fields,
   .argsize = sizeof(mse_args), .saves = "x target",
   .shape = mse_loss_shape, .forward = mse_loss_forward,
-  .grad = mse_loss_grad
+  .grad = NX_LEARN(mse_loss_grad)
 };

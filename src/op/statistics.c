@@ -114,7 +114,7 @@ const nx_op nx_op_var = {
   .doc = "Variance over dimensions, divided by the count less 1.",
   .inputs = "x", .outputs = "y", .fields = var_fields,
   .argsize = sizeof(var_args), .saves = "x",
-  .shape = var_shape, .forward = var_forward, .grad = var_grad
+  .shape = var_shape, .forward = var_forward, .grad = NX_LEARN(var_grad)
 };
 
 const nx_op nx_op_std = {
@@ -122,7 +122,7 @@ const nx_op nx_op_std = {
   .doc = "Standard deviation: the square root of the variance.",
   .inputs = "x", .outputs = "y", .fields = var_fields,
   .argsize = sizeof(var_args), .saves = "x y",
-  .shape = var_shape, .forward = std_forward, .grad = std_grad
+  .shape = var_shape, .forward = std_forward, .grad = NX_LEARN(std_grad)
 };
 
 
@@ -246,7 +246,7 @@ const nx_op nx_op_norm = {
   .doc = "(sum |x|^p)^(1/p) over dimensions.",
   .inputs = "x", .outputs = "y", .fields = norm_fields,
   .argsize = sizeof(norm_args), .saves = "x y",
-  .shape = norm_shape, .forward = norm_forward, .grad = norm_grad
+  .shape = norm_shape, .forward = norm_forward, .grad = NX_LEARN(norm_grad)
 };
 
 OPFN nx_tensor *nx_norm (nx_ctx *C, nx_tensor *x, double p, nx_ints dims,
@@ -302,5 +302,5 @@ const nx_op nx_op_logsumexp = {
   .inputs = "x", .outputs = "y", .fields = logsumexp_fields,
   .argsize = sizeof(nx_reduce_args), .saves = "x y",
   .shape = logsumexp_shape, .forward = logsumexp_forward,
-  .grad = logsumexp_grad
+  .grad = NX_LEARN(logsumexp_grad)
 };

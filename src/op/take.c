@@ -214,7 +214,7 @@ const nx_op nx_op_index = {
   .doc = "Elements of x by tensors of positions; what x[{i, j}] does.",
   .inputs = "x at*", .outputs = "y", .fields = take_fields,
   .argsize = sizeof(nx_take_args), .saves = "at", .flags = NX_INNER,
-  .shape = take_shape, .forward = take_forward, .grad = take_grad
+  .shape = take_shape, .forward = take_forward, .grad = NX_LEARN(take_grad)
 };
 
 OPFN nx_tensor *nx_take (nx_ctx *C, nx_tensor *x, const nx_take_args *args,
@@ -307,7 +307,7 @@ const nx_op nx_op_index_put = {
   .inputs = "x z at*", .outputs = "y", .fields = take_fields,
   .argsize = sizeof(nx_take_args), .saves = "at",
   .flags = NX_INNER | NX_INPLACE,
-  .shape = put_shape, .forward = put_forward, .grad = put_grad
+  .shape = put_shape, .forward = put_forward, .grad = NX_LEARN(put_grad)
 };
 
 OPFN nx_tensor *nx_put (nx_ctx *C, nx_tensor *x, nx_tensor *z,

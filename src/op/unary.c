@@ -48,7 +48,7 @@ static int id##_forward (nx_ctx *C, nx_node *n) { \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .saves = reads, .flags = NX_INPLACE, .shape = nx_##how##_shape, \
-  .cuts = "*", .forward = id##_forward, .grad = id##_grad \
+  .cuts = "*", .forward = id##_forward, .grad = NX_LEARN(id##_grad) \
 }; \
 OPFN nx_tensor *nx_##id (nx_ctx *C, nx_tensor *x) { \
   return nx_apply(C, &nx_op_##id, NULL, 1, &x); \

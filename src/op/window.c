@@ -79,5 +79,5 @@ const nx_op nx_op_unfold = {
   .doc = "Windows that slide along a dimension, as a new last one.",
   .inputs = "x", .outputs = "y", .fields = unfold_fields,
   .argsize = sizeof(unfold_args), .flags = NX_VIEW,
-  .shape = unfold_shape, .grad = unfold_grad
+  .shape = unfold_shape, .grad = NX_LEARN(unfold_grad)
 };

@@ -353,7 +353,7 @@ const nx_op nx_op_max_windows = {
   .argsize = sizeof(nx_windows_args), .saved = max_windows_saved,
   .flags = NX_INNER, .cuts = "y0 x0, y1 x1",
   .shape = windows_shape, .forward = max_windows_forward,
-  .grad = max_windows_grad, .fused = max_windows_fused
+  .grad = NX_LEARN(max_windows_grad), .fused = NX_LEARN(max_windows_fused)
 };
 
 /* Results: y, and with 'indices' where they were; returns how many. */
@@ -393,8 +393,9 @@ const nx_op nx_op_sum_windows = {
   .name = "sum_windows", .doc = "The sum of each window.",
   .inputs = "x", .outputs = "y", .fields = sum_windows_fields,
   .argsize = sizeof(nx_windows_args), .flags = NX_INNER,
-  .cuts = "y0 x0, y1 x1", .shape = windows_shape, .forward = sum_windows_forward,
-  .grad = sum_windows_grad
+  .cuts = "y0 x0, y1 x1", .shape = windows_shape,
+  .forward = sum_windows_forward,
+  .grad = NX_LEARN(sum_windows_grad)
 };
 
 OPFN nx_tensor *nx_sum_windows (nx_ctx *C, nx_tensor *x,
@@ -418,7 +419,7 @@ const nx_op nx_op_sum_windows_image = {
   .inputs = "x", .outputs = "y", .fields = sum_windows_fields,
   .argsize = sizeof(nx_windows_args), .flags = NX_INNER,
   .shape = windows_shape, .forward = sum_windows_image_forward,
-  .grad = sum_windows_grad
+  .grad = NX_LEARN(sum_windows_grad)
 };
 
 OPFN nx_tensor *nx_sum_windows_image (nx_ctx *C, nx_tensor *x,

@@ -29,7 +29,8 @@ static void put_args (nx_ctx *C, const nx_call *c, nx_text *out) {
 static int put_literal (const nx_tensor *t, nx_text *out) {
   nx_text_put(out, "{\"number\":");
   if (t->dtype == NEAP_BOOL) nx_text_put(out, *t->data ? "true" : "false");
-  else if (nx_is_float(t->dtype)) nx_json_put_number(out, nx_get_number(t, t->data));
+  else if (nx_is_float(t->dtype))
+    nx_json_put_number(out, nx_get_number(t, t->data));
   else nx_text_put(out, "%lld", (long long)nx_get_integer(t, t->data));
   /* 2 and 2.0 are different numbers in Lua */
   if (nx_is_float(t->dtype)) nx_text_put(out, ",\"float\":true");

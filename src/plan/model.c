@@ -10,7 +10,7 @@
 #include "nn/tree.h"
 #include "plan/graphfile.h"
 #include "plan/model.h"
-#include "plan/trace.h"
+#include "plan/recorder.h"
 
 typedef struct named {
   char *name;
@@ -294,19 +294,19 @@ static int compute (nx_ctx *C, const nx_model *m, int nin,
 static nx_graph *record (nx_ctx *C, const nx_model *m, int nin,
                          const nx_tensor *const *in) {
   nx_tensor *given[MOST_INPUTS], *out[MOST_OUTPUTS];
-  nx_trace *r;
+  nx_recorder *r;
   int n;
   C->recording = 0;
   C->base = (int)m->base;
   for (int i = 0; i < nin; i++) given[i] = sample(C, in[i], m->base);
-  r = nx_trace_begin(C, nin, given);
+  r = nx_recorder_begin(C, nin, given);
   if (r == NULL) return NULL;
   n = compute(C, m, nin, given, out);
   if (nx_status(C)) {
-    nx_trace_cancel(r);
+    nx_recorder_cancel(r);
     return NULL;
   }
-  return nx_trace_end(r, n, out);
+  return nx_recorder_end(r, n, out);
 }
 
 

@@ -3,7 +3,7 @@
 */
 #include <string.h>
 #include "plan/cut.h"
-#include "plan/layout.h"
+#include "plan/buffers.h"
 #include "plan/plan.h"
 
 /* What a result hands to the next run (or the next piece of this one). */
@@ -230,7 +230,8 @@ static int add_node (nx_plan *p, const nx_node *n, int carry) {
     piece.n = *n;
     piece.carry = carry;
     piece.carries = p->ncarries - carry;
-    if (count == 1 || nx_cut(p->C, i, carried, &piece) == 0) add_piece(p, &piece);
+    if (count == 1 || nx_cut(p->C, i, carried, &piece) == 0)
+      add_piece(p, &piece);
   }
   return nx_status(p->C);
 }
@@ -320,7 +321,8 @@ nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, int64_t fill,
   }
   place = nx_alloc(C, block);
   if (place == NULL) return NULL;
-  if (nx_layout(C, g, place, &total) == 0) p = open_plan(C, memory, size);
+  if (nx_place_buffers(C, g, place, &total) == 0)
+    p = open_plan(C, memory, size);
   if (p && (build(p, g, place, total, fill) || nx_plan_run(p)))
     hand_error(C, p);
   nx_free(C, place, block);

@@ -2,7 +2,9 @@
 ** The kernels of all instruction sets. types.h includes their bodies for
 ** float and for double, and is included once for each instruction set; the
 ** target is set by pragma, so that this file compiles with the flags of all
-** others, and the project joined into one file compiles too.
+** others, and the project joined into one file compiles too. With NX_SMALL
+** there are vectors for float only, and none of AVX-512: for hosts that count
+** kilobytes.
 */
 #include <math.h>
 #include <string.h>
@@ -38,6 +40,9 @@ static const int64_t nx_tail64[8] = {-1, -1, -1, -1};
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #endif
+#if defined(NX_SMALL)
+#define FLOAT_ONLY
+#endif
 #define ISA avx2
 #define VECTOR_H "simd/vector_avx2.h"
 #include "simd/types.h"
@@ -48,7 +53,9 @@ static const int64_t nx_tail64[8] = {-1, -1, -1, -1};
 #else
 #pragma GCC pop_options
 #endif
+#undef FLOAT_ONLY
 
+#if !defined(NX_SMALL)
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target( \
   "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
@@ -68,10 +75,13 @@ static const int64_t nx_tail64[8] = {-1, -1, -1, -1};
 #pragma GCC pop_options
 #endif
 #endif
+#endif
 
 
 const nx_kernels *nx_kernels_get (int isa, int wide) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(NX_SMALL)
+  if (isa >= NX_ISA_AVX2 && !wide) return &nx_kernels_f32_avx2;
+#elif defined(__x86_64__)
   if (isa == NX_ISA_AVX512)
     return wide ? &nx_kernels_f64_avx512 : &nx_kernels_f32_avx512;
   if (isa == NX_ISA_AVX2)

@@ -1,5 +1,6 @@
 /*
-** The bodies for float and for double, for the instruction set ISA.
+** The bodies for float and, unless FLOAT_ONLY, for double, for the
+** instruction set ISA.
 */
 #define NX_DOUBLE 0
 #define T float
@@ -23,6 +24,7 @@
 #include "simd/vector_end.h"
 #undef NX_DOUBLE
 
+#if !defined(FLOAT_ONLY)
 #define NX_DOUBLE 1
 #define T double
 #define UI uint64_t
@@ -44,3 +46,4 @@
 #include "simd/table.h"
 #include "simd/vector_end.h"
 #undef NX_DOUBLE
+#endif

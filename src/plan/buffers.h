@@ -1,8 +1,8 @@
 /*
 ** Where results lie: buffers whose lives do not meet share memory.
 */
-#ifndef nx_layout_h
-#define nx_layout_h
+#ifndef nx_buffers_h
+#define nx_buffers_h
 
 #include "plan/graph.h"
 
@@ -13,6 +13,7 @@
 ** roots; all bytes in '*total'. NX_NOWHERE: weights, what is given, and
 ** outputs, which have memory of their own: a host may put its own there.
 */
-int nx_layout (nx_ctx *C, const nx_graph *g, size_t *place, size_t *total);
+int nx_place_buffers (nx_ctx *C, const nx_graph *g, size_t *place,
+                      size_t *total);
 
 #endif

@@ -3,7 +3,7 @@
 */
 #include <stdlib.h>
 #include <string.h>
-#include "plan/layout.h"
+#include "plan/buffers.h"
 
 typedef struct buffer {
   int wire, first, last;       /* calls between which it lives */
@@ -85,7 +85,8 @@ static size_t lowest (const buffer *b, int n, const buffer *own) {
 }
 
 
-int nx_layout (nx_ctx *C, const nx_graph *g, size_t *place, size_t *total) {
+int nx_place_buffers (nx_ctx *C, const nx_graph *g, size_t *place,
+                      size_t *total) {
   size_t n = (size_t)g->nwires;
   buffer *b = nx_alloc(C, n * sizeof(*b));
   int *of = nx_alloc(C, n * sizeof(*of)), count = 0;

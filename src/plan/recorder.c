@@ -2,9 +2,9 @@
 ** Recording what a program computes.
 */
 #include <string.h>
-#include "plan/trace.h"
+#include "plan/recorder.h"
 
-struct nx_trace {
+struct nx_recorder {
   nx_ctx *C;
   nx_graph *g;
 };
@@ -36,7 +36,7 @@ static int root_of (const nx_graph *g, const nx_tensor *t) {
 
 
 /* what comes from outside: a number, a weight, a constant */
-static int outside (nx_trace *r, nx_tensor *t) {
+static int outside (nx_recorder *r, nx_tensor *t) {
   int root = root_of(r->g, t);
   if (root >= 0 && !(r->g->wires[root].origin == NX_WEIGHT)) {
     nx_fail(r->C, NEAP_EUNSUP, "export: a tensor shares the memory of a "
@@ -88,7 +88,7 @@ static void note_results (nx_graph *g, const nx_call *c, nx_node *n) {
 
 
 static void applied (void *ud, nx_node *n) {
-  nx_trace *r = ud;
+  nx_recorder *r = ud;
   nx_graph *g = r->g;
   nx_call *c;
   int in[64], *wires = in;
@@ -111,8 +111,8 @@ done:
 }
 
 
-nx_trace *nx_trace_begin (nx_ctx *C, int n, nx_tensor *const *in) {
-  nx_trace *r;
+nx_recorder *nx_recorder_begin (nx_ctx *C, int n, nx_tensor *const *in) {
+  nx_recorder *r;
   if (nx_status(C)) return NULL;
   if (C->applied) {
     nx_fail(C, NEAP_EBUSY, "export: a recording is going on already");
@@ -135,7 +135,7 @@ nx_trace *nx_trace_begin (nx_ctx *C, int n, nx_tensor *const *in) {
 }
 
 
-void nx_trace_cancel (nx_trace *r) {
+void nx_recorder_cancel (nx_recorder *r) {
   if (r == NULL) return;
   r->C->applied = NULL;
   r->C->applied_ud = NULL;
@@ -244,7 +244,7 @@ static int shapes_only (nx_graph *g) {
 }
 
 
-static int find_outputs (nx_trace *r, int n, nx_tensor *const *out) {
+static int find_outputs (nx_recorder *r, int n, nx_tensor *const *out) {
   int wires[64];
   if (n < 1 || n > 64)
     return nx_fail(r->C, NEAP_EARG, "export: %d results, expected 1 to 64",
@@ -257,7 +257,7 @@ static int find_outputs (nx_trace *r, int n, nx_tensor *const *out) {
   return nx_graph_outputs(r->g, n, wires);
 }
 
-nx_graph *nx_trace_end (nx_trace *r, int n, nx_tensor *const *out) {
+nx_graph *nx_recorder_end (nx_recorder *r, int n, nx_tensor *const *out) {
   nx_graph *g = r->g;
   nx_ctx *C = r->C;
   if (nx_status(C) == 0 && find_outputs(r, n, out) == 0) {
@@ -265,17 +265,17 @@ nx_graph *nx_trace_end (nx_trace *r, int n, nx_tensor *const *out) {
     sweep(g);
   }
   if (nx_status(C) || shapes_only(g)) {
-    nx_trace_cancel(r);
+    nx_recorder_cancel(r);
     return NULL;
   }
   r->g = NULL;
-  nx_trace_cancel(r);
+  nx_recorder_cancel(r);
   return g;
 }
 
 
-int nx_trace_depends (const nx_ctx *C, const nx_tensor *t) {
-  const nx_trace *r = C->applied_ud;
+int nx_recorder_depends (const nx_ctx *C, const nx_tensor *t) {
+  const nx_recorder *r = C->applied_ud;
   const nx_graph *g = r ? r->g : NULL;
   int i;
   if (r == NULL) return 0;
