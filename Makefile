@@ -76,6 +76,8 @@ lib-infer:
 	  FOLDERS="base simd tensor io grad op nn plan api" \
 	  LEFT_OUT=src/api/train.c lib
 	cp $(B)/infer/libneap.a $(B)/libneap_infer.a
+	$(CC) -shared -o $(B)/libneap_infer.so -Wl,--whole-archive \
+	  $(B)/libneap_infer.a -Wl,--no-whole-archive -lm -pthread
 
 # One relocatable object whose inner names are local: a host's own functions
 # cannot take the place of ours.

@@ -22,6 +22,7 @@ typedef neap_tensor nx_tensor;
 
 struct nx_pool;
 struct nx_node;
+struct nx_packs;
 
 struct neap_rt {
   nx_account memory;
@@ -58,6 +59,7 @@ struct neap_ctx {
   nx_cache cache;
   nx_scope scope;
   nx_generator random;
+  struct nx_packs *packs;     /* matrices that are packed once, or NULL */
   int base;                   /* how the user counts: 1 in Lua, 0 in C */
   int recording;              /* gradient mode */
   int anomaly;                /* note where nodes come from, look for NaN */

@@ -355,14 +355,6 @@ void nx_sequence_split (const nx_sequence *s, nx_rows_fn *job, void *arg) {
 }
 
 
-nx_tensor *nx_packed_matrix (nx_ctx *C, int dtype, nx_matrix m) {
-  const nx_kernels *K = nx_kernels_for(C, dtype);
-  int64_t tile = K->cols, n = (m.cols + tile - 1) / tile * tile * m.rows;
-  nx_tensor *t = nx_new(C, dtype, 1, &n);
-  if (t) K->pack((size_t)m.cols, (size_t)m.rows, m.data, m.rs, m.cs, t->data);
-  return t;
-}
-
 nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,
                            int64_t units, const nx_tensor *b_ih,
                            const nx_tensor *b_hh) {
@@ -389,7 +381,7 @@ nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,
 typedef struct loop {
   const nx_sequence *s;
   const nx_stretch *p;
-  nx_tensor *packed[2], *proj;
+  const char *packed[2], *proj;
   nx_tensor *made;             /* (batch, H): h before the projection, or
                                   where y must not be touched */
   int again;
@@ -442,7 +434,7 @@ static void run_segment (const loop *l, const nx_segment *g) {
   ptrdiff_t step[NX_CELL_PARTS] = {0};
   for (int i = 0; i < cell->nparts; i++)
     s->K->packed((size_t)g->n, (size_t)(cell->part[i].blocks * s->units),
-                 (size_t)s->out, g->h, s->out, l->packed[i]->data,
+                 (size_t)s->out, g->h, s->out, l->packed[i],
                  gates + cell->part[i].column * s->units * s->size, width,
                  1);
   p[NX_CELL_G] = gates;
@@ -459,7 +451,7 @@ static void run_segment (const loop *l, const nx_segment *g) {
   cell->kernel(s->K, 0)((size_t)g->n, (size_t)s->units, p, step);
   if (l->proj && !l->again)
     s->K->packed((size_t)g->n, (size_t)s->out, (size_t)s->units, h, s->units,
-                 l->proj->data, s->y->data + g->at * s->out * s->size,
+                 l->proj, s->y->data + g->at * s->out * s->size,
                  s->out, 0);
 }
 
@@ -472,10 +464,10 @@ static void run_rows (void *arg, int64_t low, int64_t high) {
   }
 }
 
-static nx_tensor *part_packed (const nx_sequence *s,
-                               const nx_cell_part *part) {
+static const char *part_packed (const nx_sequence *s,
+                                const nx_cell_part *part) {
   char *rows = s->w_hh->data + part->row * s->units * s->out * s->size;
-  return nx_packed_matrix(s->C, s->dtype, nx_transposed(
+  return nx_packed_data(s->C, s->dtype, nx_transposed(
     dense_matrix(rows, part->blocks * s->units, s->out, s->out)));
 }
 
@@ -496,8 +488,8 @@ int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again) {
   for (int i = 0; i < s->cell->nparts; i++)
     l.packed[i] = part_packed(s, &s->cell->part[i]);
   if (s->w_hr)
-    l.proj = nx_packed_matrix(s->C, s->dtype,
-                              nx_transposed(nx_matrix_of(s->w_hr)));
+    l.proj = nx_packed_data(s->C, s->dtype,
+                            nx_transposed(nx_matrix_of(s->w_hr)));
   if (s->w_hr || again) l.made = nx_sequence_table(s, s->batch, s->units);
   if (nx_status(s->C) || input_product(s, p)) return nx_status(s->C);
   nx_sequence_split(s, run_rows, &l);

@@ -18,7 +18,7 @@
 #define nx_recurrence_h
 
 #include "grad/op.h"
-#include "tensor/product.h"
+#include "tensor/packs.h"
 
 /* Blocks of H columns of the gates' buffer to which W_hh h is added:
    'blocks' of them from 'column' on, those of W_hh from 'row' on. */
@@ -141,10 +141,9 @@ int nx_sequence_open (nx_ctx *C, nx_node *n, const nx_cell *cell,
 nx_stretch nx_sequence_stretch (const nx_sequence *s, int64_t piece);
 /* The steps of a stretch; with 'again' only gates and cells are wanted. */
 int nx_sequence_run (nx_sequence *s, nx_stretch *p, int again);
-/* Room for rows, not set; a matrix packed for nx_packed_fn. */
+/* Room for rows, not set. */
 nx_tensor *nx_sequence_table (const nx_sequence *s, int64_t rows,
                               int64_t cols);
-nx_tensor *nx_packed_matrix (nx_ctx *C, int dtype, nx_matrix m);
 /* What a row of the gates begins with: b_ih, and b_hh where it is simply
    added; zeros where there are none. */
 nx_tensor *nx_gates_start (nx_ctx *C, const nx_cell *cell, int dtype,

@@ -119,7 +119,7 @@ static int draws (const nx_node *n) {
 ** so that a piece of the result is one stretch of memory; unless the
 ** operation says that it can do without.
 */
-#define MULTIPLE 16            /* places that kernels like to have */
+#define MULTIPLE 64            /* whole panels of packed matrices */
 
 static void set_rows (level *l, double work) {
   double rows = NX_PIECE_WORK / (work / (double)l->size);

@@ -27,6 +27,7 @@ struct nx_model {
   named *tensors;              /* sorted by name */
   meta *meta;
   nx_graph *g;                 /* NULL: a tree */
+  nx_packs *packs;             /* of its weights; never changes */
   size_t n, nmeta;
   size_t tensors_block, meta_block;
   size_t bytes;                /* of the file */
@@ -90,12 +91,40 @@ static nx_tensor *stored (void *ud, const char *name) {
   return nx_model_tensor(ud, name);
 }
 
+/*
+** Weights of linear layers are packed once, for all plans.
+*/
+static int is_packed (const nx_model *m, int call) {
+  const nx_call *c = &m->g->calls[call];
+  for (int i = 0; i < call; i++)
+    if (m->g->calls[i].op == c->op && m->g->calls[i].in[1] == c->in[1])
+      return 1;
+  return 0;
+}
+
+static int pack_weights (nx_model *m) {
+  m->packs = nx_packs_new(m->C, NULL);
+  for (int i = 0; m->packs && i < m->g->ncalls; i++) {
+    const nx_call *c = &m->g->calls[i];
+    const nx_wire *w = c->nin > 1 && c->in[1] >= 0 ? &m->g->wires[c->in[1]]
+                                                   : NULL;
+    if (w == NULL || strcmp(c->op->name, "linear") != 0 ||
+        w->origin != NX_WEIGHT || w->t->ndim != 2 ||
+        !nx_is_float(w->t->dtype) || is_packed(m, i)) continue;
+    if (nx_packs_keep(m->packs, w->t->dtype,
+                      nx_transposed(nx_matrix_of(w->t)))) break;
+  }
+  nx_pop(m->C, 0, NULL);
+  return nx_status(m->C);
+}
+
 static int understand (nx_model *m) {
   const char *graph = nx_model_meta(m, "neap.graph");
   const char *base = nx_model_meta(m, "neap.index_base");
   m->base = base && strcmp(base, "0") == 0 ? 0 : 1;
   if (graph) m->g = nx_graph_get(m->C, graph, strlen(graph), stored, m);
-  else if (nx_model_meta(m, "neap.module") == NULL)
+  if (m->g) pack_weights(m);
+  else if (!graph && nx_model_meta(m, "neap.module") == NULL)
     nx_fail(m->C, NEAP_EFORMAT, "the file holds tensors, but neither a "
             "recorded graph nor a tree of layers (net:export or net:save "
             "writes one)");
@@ -106,6 +135,7 @@ static int understand (nx_model *m) {
 static void close_model (nx_model *m) {
   nx_ctx *C = m->C;
   nx_rt *rt = C->rt;
+  nx_packs_free(m->packs);
   nx_graph_free(m->g);
   for (size_t i = 0; i < m->n; i++) {
     nx_unref(m->tensors[i].t);
@@ -333,7 +363,7 @@ nx_plan *nx_model_plan (nx_ctx *C, nx_model *m, int nin,
   if (S) g = record(S, m, nin, in);
   if (S == NULL) nx_fail(C, NEAP_ENOMEM, "not enough memory");
   else if (g == NULL) nx_fail(C, S->status, "%s", S->message);
-  else p = nx_plan_new(C, g, m->base, memory, size);
+  else p = nx_plan_new(C, g, m->packs, m->base, memory, size);
   nx_graph_free(g);
   if (S) nx_pop(S, 0, NULL);
   neap_ctx_close(S);

@@ -25,6 +25,7 @@ struct nx_plan {
   int nwires, npieces, ncarries, ninputs, noutputs;
   int piece_room, carry_room;
   int next;                    /* piece; 0 between runs */
+  const nx_packs *shared;      /* weights that the model has packed */
   void *held;                  /* what it uses */
   void (*release) (void *held);
 };
@@ -82,6 +83,16 @@ static int place_outside (nx_plan *p, const nx_graph *g, int64_t fill) {
       if (p->wires[i]) p->wires[i]->flags |= w->t->flags & NX_IS_NUMBER_FLAG;
     }
   }
+  return nx_status(p->C);
+}
+
+
+/* Weights that products want in another order are put in that once. */
+static int keep_packs (nx_plan *p, const nx_graph *g) {
+  p->C->packs = nx_packs_new(p->C, p->shared);
+  for (int i = 0; p->C->packs && i < g->nwires; i++)
+    if (g->wires[i].origin == NX_WEIGHT && p->wires[i] &&
+        nx_packs_add(p->C->packs, p->wires[i])) break;
   return nx_status(p->C);
 }
 
@@ -258,7 +269,7 @@ static int build (nx_plan *p, const nx_graph *g, const size_t *place,
   int64_t bytes = (int64_t)total;
   if (copy_frame(p, g)) return nx_status(p->C);
   p->pool = nx_keep(nx_zeros(p->C, NEAP_U8, 1, &bytes));
-  if (p->pool == NULL || place_outside(p, g, fill))
+  if (p->pool == NULL || place_outside(p, g, fill) || keep_packs(p, g))
     return nx_status(p->C);
   for (int i = 0; i < g->ncalls; i++)
     if (add_call(p, g, &g->calls[i], place, carrying))
@@ -308,8 +319,8 @@ static nx_plan *open_plan (nx_ctx *C, void *memory, size_t size) {
   return p;
 }
 
-nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, int64_t fill,
-                      void *memory, size_t size) {
+nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, const nx_packs *shared,
+                      int64_t fill, void *memory, size_t size) {
   size_t block = (size_t)g->nwires * sizeof(size_t), total;
   size_t *place;
   nx_plan *p = NULL;
@@ -323,6 +334,7 @@ nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, int64_t fill,
   if (place == NULL) return NULL;
   if (nx_place_buffers(C, g, place, &total) == 0)
     p = open_plan(C, memory, size);
+  if (p) p->shared = shared;
   if (p && (build(p, g, place, total, fill) || nx_plan_run(p)))
     hand_error(C, p);
   nx_free(C, place, block);

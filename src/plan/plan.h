@@ -7,17 +7,19 @@
 
 #include "plan/arena.h"
 #include "plan/graph.h"
+#include "tensor/packs.h"
 
 typedef struct nx_plan nx_plan;
 
 /*
-** A plan of a recorded graph, whose weights must stay; all that it needs
+** A plan of a recorded graph, whose weights must stay, and those of them
+** that somebody packed ('shared', or NULL); all that it needs
 ** comes from 'memory' (of 'size' bytes, aligned to NX_ALIGN) or, if that is
 ** NULL, from the runtime of C, which also gets the error. It was run once,
 ** for inputs of 'fill', when it is ready.
 */
-nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, int64_t fill,
-                      void *memory, size_t size);
+nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, const nx_packs *shared,
+                      int64_t fill, void *memory, size_t size);
 void nx_plan_free (nx_plan *p);                       /* NULL is fine */
 size_t nx_plan_bytes (const nx_plan *p);
 

@@ -10,7 +10,7 @@
 #include "base/threads.h"
 #include "tensor/blas.h"
 #include "tensor/dtype.h"
-#include "tensor/product.h"
+#include "tensor/packs.h"
 
 /* The least edge of a piece and its operations, up to 'work' operations. */
 static const struct grid { double work; int64_t edge; double piece; }
@@ -126,6 +126,25 @@ static void cut (task *t) {
 }
 
 
+/*
+** Few rows by a matrix that never changes: it is packed already. Products
+** of more rows pack as they go, one whose columns lie right need not.
+*/
+#define FEW_ROWS 32
+
+static int multiply_kept (const task *t) {
+  const char *b;
+  if (t->a.rows > FEW_ROWS || t->a.cs != 1 || t->b.cs == 1) return 0;
+  b = nx_packed_kept(t->C, t->dtype, t->b);
+  if (b == NULL) return 0;
+  t->K->packed((size_t)t->c.rows, (size_t)t->c.cols, (size_t)t->a.cols,
+               t->a.data, t->a.rs, b, t->c.data, t->c.rs, t->add);
+  if (t->bias || t->activation)
+    t->K->finish((size_t)t->c.rows, (size_t)t->c.cols, t->c.data, t->c.rs,
+                 t->bias, t->activation);
+  return 1;
+}
+
 static void run (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b, nx_matrix c,
                  const void *bias, int activation, int add) {
   task t;
@@ -140,6 +159,7 @@ static void run (nx_ctx *C, int dtype, nx_matrix a, nx_matrix b, nx_matrix c,
   t.a = a;
   t.b = b;
   t.c = c;
+  if (C->packs && multiply_kept(&t)) return;
   t.own = wants_own(C, dtype, work);
   cut(&t);
   if (!t.own) nx_blas_begin();
