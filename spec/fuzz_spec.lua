@@ -10,7 +10,8 @@ describe("readers", function()
     local text = pipe:read "a"
     local ok = pipe:close()
     assert.is_true(ok, text)
-    for _, name in ipairs{"csv", "idx", "npy", "npz", "safetensors"} do
+    for _, name in ipairs{"csv", "idx", "model", "npy", "npz",
+                         "safetensors"} do
       local count = text:match("%f[%a]" .. name .. ": (%d+) inputs")
       assert.is_true(tonumber(count) > 0, text)
     end

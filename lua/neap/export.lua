@@ -97,6 +97,12 @@ local function examples(state, given, results)
   end
 end
 
+-- The largest number of y, and the largest difference.
+local function difference(y, made)
+  if y:numel() == 0 then return 0, 0 end
+  return y:abs():max():item(), (made - y):abs():max():item()
+end
+
 -- Numbers that the program read, or that other functions made, would be
 -- those of the example for ever: another input must give what it gives.
 local function compare(self, path, arguments)
@@ -104,9 +110,7 @@ local function compare(self, path, arguments)
   local plan = neap.plan(path, table.unpack(given))
   local made, want = table.pack(plan(table.unpack(given))), call()
   for i, y in ipairs(want) do
-    local scale = y:numel() > 0 and y:abs():max():item() or 0
-    local worst = y:numel() > 0 and
-                  (made[i]:to("float64") - y):abs():max():item() or 0
+    local scale, worst = difference(y:to("float64"), made[i]:to("float64"))
     if not (worst <= 1e-3 * scale + 1e-6) and worst == worst then
       fail("export: for another input the recorded graph gives something " ..
            "else (result %d differs by %.3g): what the model does depends " ..

@@ -543,6 +543,9 @@ function nn.load(path)
     error(("load: %s holds tensors but no module; use neap.load and " ..
            "load_state_dict"):format(path), 2)
   end
+  for name in pairs(state) do       -- what net:export put beside the module
+    if name:find "^neap%." then state[name] = nil end
+  end
   local ok, result = pcall(function()
     return restore(read_description(text, path), state)
   end)

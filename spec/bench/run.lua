@@ -40,7 +40,8 @@ local function measure(call)
 end
 
 -- How the peer is fastest.
-local variants = {cnn = "channels_last", resnet_small = "channels_last"}
+local variants = {cnn = "channels_last", resnet_small = "channels_last",
+                  infer_mlp = "jit"}
 
 -- The peer's rows: {[label] = milliseconds}.
 local function peer(name, n)

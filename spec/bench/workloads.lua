@@ -185,12 +185,39 @@ end
 function workloads.lstm_small() return rnn_small(nn.LSTM) end
 function workloads.gru_small() return rnn_small(nn.GRU) end
 
+-- A model file as a plan, as a host runs it.
+local function planned(net, x)
+  local path = os.tmpname()
+  net:export(path, x)
+  local plan = neap.plan(path)
+  os.remove(path)
+  return plan
+end
+
+function workloads.infer_mlp()
+  local net = nn.Sequential{
+    nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(),
+    nn.Linear(64, 8)}
+  local x = neap.randn(1, 32)
+  local plan = planned(net, x):give(x)
+  net:eval()
+  return {
+    {label = "MLP planned", peer = "forward", call = function() plan:step() end},
+    {label = "MLP from Lua", peer = "forward", call = function()
+      local _ <close> = neap.no_grad()
+      return net(x)
+    end}}
+end
+
 function workloads.infer_lstm()
   local cell, layer = nn.LSTMCell(64, 64), nn.LSTM(64, 64)
   local x, z = neap.randn(1, 64), neap.zeros(1, 64)
   local x3, z3 = x:unsqueeze(1), z:unsqueeze(1)
   local stream = layer:stream{batch = 1}
+  local plan = planned(layer, x3):give(x3)
   return {
+    {label = "LSTM planned", peer = "LSTMCell",
+     call = function() plan:step() end},
     {label = "LSTM stream", peer = "LSTMCell",
      call = function() return stream(x) end},
     {label = "LSTMCell", call = function()

@@ -63,6 +63,9 @@ struct nx_op {
   /* how many counters a random operation takes from the stream; NULL: one
      for each element of its result or first input */
   int64_t (*draws) (const nx_node *n);
+  /* inputs whose elements, not only their shapes, tell what 'shape' makes or
+     allows: such calls need their shape function each time */
+  const char *sized_by;
   /* "h>h0 c>c0": results that are (optional) inputs of the call that goes
      on where this one ends */
   const char *carries;

@@ -128,7 +128,8 @@ const nx_op nx_op_bincount = {
   .name = "bincount",
   .doc = "How often each whole number occurs in x, or the sum of its "
          "weights.",
-  .inputs = "x weights?", .outputs = "y", .fields = bincount_fields,
+  .inputs = "x weights?", .outputs = "y", .sized_by = "x",
+  .fields = bincount_fields,
   .argsize = sizeof(bincount_args), .flags = NX_NOGRAD,
   .shape = bincount_shape, .forward = bincount_forward
 };
@@ -425,7 +426,7 @@ const nx_op nx_op_unique = {
   .name = "unique",
   .doc = "The values that occur in x, in rising order; the slices along a "
          "dimension.",
-  .inputs = "x", .outputs = "values inverse? counts?",
+  .inputs = "x", .outputs = "values inverse? counts?", .sized_by = "x",
   .fields = unique_fields, .argsize = sizeof(unique_args),
   .flags = NX_NOGRAD, .shape = unique_shape
 };

@@ -45,5 +45,6 @@ const nx_op nx_op_gru = {
   .inputs = NX_INPUTS_WITHOUT_C, .outputs = "y h gates~",
   .saves = NX_RECURRENT_SAVES " gates", .carries = "h>h0",
   .cutting = nx_recurrence_cutting,
-  .work = nx_recurrence_work, NX_RECURRENT_FUNCTIONS(gru)
+  .sized_by = "sizes", .work = nx_recurrence_work,
+  NX_RECURRENT_FUNCTIONS(gru)
 };

@@ -50,5 +50,6 @@ const nx_op nx_op_lstm = {
   .inputs = NX_INPUTS_WITH_C, .outputs = "y h c cells~ gates~",
   .saves = NX_RECURRENT_SAVES " cells gates",
   .carries = "h>h0 c>c0", .cutting = nx_recurrence_cutting,
-  .work = nx_recurrence_work, NX_RECURRENT_FUNCTIONS(lstm)
+  .sized_by = "sizes", .work = nx_recurrence_work,
+  NX_RECURRENT_FUNCTIONS(lstm)
 };

@@ -65,7 +65,7 @@ static int masked_select_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
 const nx_op nx_op_masked_select = {
   .name = "masked_select",
   .doc = "The elements of x where the mask is true, in row order.",
-  .inputs = "x mask", .outputs = "y", .saves = "mask",
+  .inputs = "x mask", .outputs = "y", .saves = "mask", .sized_by = "mask",
   .shape = masked_select_shape, .forward = masked_select_forward,
   .grad = NX_LEARN(masked_select_grad)
 };
@@ -149,6 +149,7 @@ const nx_op nx_op_masked_scatter = {
   .doc = "x with the elements of source, in row order, where the mask is "
          "true.",
   .inputs = "x mask source", .outputs = "y", .saves = "mask",
+  .sized_by = "mask",
   .flags = NX_INPLACE, .shape = masked_scatter_shape,
   .forward = masked_scatter_forward, .grad = NX_LEARN(masked_scatter_grad)
 };
@@ -203,7 +204,7 @@ const nx_op nx_op_nonzero = {
   .name = "nonzero",
   .doc = "Positions of the elements that differ from 0: a row for each, a "
          "column for each dimension.",
-  .inputs = "x", .outputs = "y", .fields = nonzero_fields,
+  .inputs = "x", .outputs = "y", .sized_by = "x", .fields = nonzero_fields,
   .argsize = sizeof(nonzero_args), .flags = NX_NOGRAD,
   .shape = nonzero_shape, .forward = nonzero_forward
 };

@@ -24,7 +24,8 @@ const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = NX_INPUTS_WITHOUT_C, \
   .outputs = "y h", .saves = NX_RECURRENT_SAVES, \
   .carries = "h>h0", .cutting = nx_recurrence_cutting, \
-  .work = nx_recurrence_work, NX_RECURRENT_FUNCTIONS(id) \
+  .sized_by = "sizes", .work = nx_recurrence_work, \
+  NX_RECURRENT_FUNCTIONS(id) \
 };
 
 RNN(rnn_tanh, tanh,

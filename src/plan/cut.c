@@ -119,12 +119,12 @@ static int draws (const nx_node *n) {
 ** so that a piece of the result is one stretch of memory; unless the
 ** operation says that it can do without.
 */
-#define MULTIPLE 64            /* whole panels of packed matrices */
+#define PANELS 64              /* columns: whole panels of packed matrices */
 
-static void set_rows (level *l, double work) {
+static void set_rows (level *l, double work, int64_t multiple) {
   double rows = NX_PIECE_WORK / (work / (double)l->size);
   l->rows = rows < 1 ? 1 : (int64_t)rows;
-  if (l->rows > 1) l->rows = (l->rows + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+  l->rows = (l->rows + multiple - 1) / multiple * multiple;
   l->count = (l->size + l->rows - 1) / l->rows;
 }
 
@@ -139,7 +139,7 @@ static int cut_anywhere (const nx_node *n, const char *rule, int carried,
   l->rule = rule;
   l->size = y->shape[l->dim];
   if (l->size <= 1 || !rule_fits(n, rule, l->dim, l->size, carried)) return 0;
-  set_rows(l, work);
+  set_rows(l, work, PANELS);
   return 1;
 }
 
@@ -160,7 +160,7 @@ static int find_levels (const nx_node *n, int carried, level *l) {
     own->rule = *rules == '*' ? rules
               : find_rule(n, rules, d, own->size, carried);
     if (own->rule == NULL) break;
-    set_rows(own, work);
+    set_rows(own, work, 1);
     count++;
     if (own->rows > 1) break;
     work /= (double)own->size;

@@ -20,6 +20,8 @@ typedef struct nx_wire {
                                   and shape that were recorded, or NULL */
   int root;                    /* the first wire with the same memory */
   int lent;                    /* in memory of a weight or what was given */
+  int passing;                 /* of a weight or number: its memory ends
+                                  with the graph */
   int varies;                  /* depends on what is given, or on chance */
   char name[NX_MAXWIRE];       /* of what is given, and of weights */
 } nx_wire;

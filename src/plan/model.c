@@ -320,6 +320,18 @@ static int compute (nx_ctx *C, const nx_model *m, int nin,
   return n;
 }
 
+/* Constants that are not the model's own were made in the workshop. */
+static void mark_passing (const nx_model *m, nx_graph *g) {
+  for (int i = 0; g && i < g->nwires; i++) {
+    nx_wire *w = &g->wires[i];
+    if (w->origin == NX_RESULT || w->origin == NX_GIVEN || w->t == NULL)
+      continue;
+    w->passing = 1;
+    for (size_t k = 0; k < m->n && w->passing; k++)
+      if (m->tensors[k].t->store == w->t->store) w->passing = 0;
+  }
+}
+
 /* in the workshop's context C; what fails there, fails there */
 static nx_graph *record (nx_ctx *C, const nx_model *m, int nin,
                          const nx_tensor *const *in) {
@@ -361,6 +373,7 @@ nx_plan *nx_model_plan (nx_ctx *C, nx_model *m, int nin,
   nx_arena_init(&shop, C->rt, NULL, 0);
   if (nx_arena_open(&shop) == NEAP_OK) S = neap_ctx_open(shop.rt);
   if (S) g = record(S, m, nin, in);
+  mark_passing(m, g);
   if (S == NULL) nx_fail(C, NEAP_ENOMEM, "not enough memory");
   else if (g == NULL) nx_fail(C, S->status, "%s", S->message);
   else p = nx_plan_new(C, g, m->packs, m->base, memory, size);

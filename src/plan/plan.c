@@ -74,14 +74,24 @@ static int place_input (nx_plan *p, const nx_wire *w, int i, int64_t fill) {
   return 0;
 }
 
+/* Weights stay where they are; what ends with the graph is copied. */
+static int place_weight (nx_plan *p, const nx_wire *w, int i) {
+  nx_tensor *t;
+  if (w->passing) {
+    t = nx_new_like(p->C, w->t);
+    if (t) nx_copy(p->C, t, nx_alias(p->C, w->t));
+  }
+  else t = nx_alias(p->C, w->t);
+  if (t) t->flags |= w->t->flags & NX_IS_NUMBER_FLAG;
+  p->wires[i] = nx_keep(t);
+  return nx_status(p->C);
+}
+
 static int place_outside (nx_plan *p, const nx_graph *g, int64_t fill) {
   for (int i = 0; i < g->nwires && nx_status(p->C) == 0; i++) {
     const nx_wire *w = &g->wires[i];
     if (w->origin == NX_GIVEN) place_input(p, w, i, fill);
-    else if ((w->origin == NX_WEIGHT || w->origin == NX_LITERAL) && w->t) {
-      p->wires[i] = nx_keep(nx_alias(p->C, w->t));
-      if (p->wires[i]) p->wires[i]->flags |= w->t->flags & NX_IS_NUMBER_FLAG;
-    }
+    else if (w->origin != NX_RESULT && w->t) place_weight(p, w, i);
   }
   return nx_status(p->C);
 }
@@ -134,6 +144,21 @@ static int place_results (nx_plan *p, const nx_graph *g, const nx_call *c,
   return nx_status(p->C);
 }
 
+/* A call whose shapes follow the elements of an input that varies. */
+static int check_sizes (nx_plan *p, const nx_graph *g, const nx_call *c) {
+  char name[32];
+  for (int i = 0; i < c->nin; i++) {
+    int wire = c->in[i];
+    if (wire < 0 || !g->wires[g->wires[wire].root].varies ||
+        nx_names_find(c->op->sized_by,
+                      nx_names_at(c->op->inputs, i, name)) < 0) continue;
+    return nx_fail(p->C, NEAP_EUNSUP, "%s: the size of its result depends on "
+                   "the elements of %s, which a plan cannot know", c->op->name,
+                   name);
+  }
+  return 0;
+}
+
 static int make_node (nx_plan *p, const nx_graph *g, const nx_call *c,
                       const size_t *place, nx_node *n) {
   int most = c->nout > 12 ? c->nout : 12;
@@ -144,7 +169,7 @@ static int make_node (nx_plan *p, const nx_graph *g, const nx_call *c,
   n->a = room(p, c->op->argsize, 1);
   n->in = room(p, (size_t)c->nin + 1, sizeof(*n->in));
   n->out = room(p, (size_t)most, sizeof(*n->out));
-  if (nx_status(p->C)) return nx_status(p->C);
+  if (nx_status(p->C) || check_sizes(p, g, c)) return nx_status(p->C);
   memcpy(n->a, c->a, c->op->argsize);
   for (int k = 0; k < c->nin; k++)
     n->in[k] = c->in[k] < 0 ? NULL : p->wires[c->in[k]];

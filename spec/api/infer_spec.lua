@@ -1,0 +1,192 @@
+-- Models in C hosts: what a host demands of plans, the examples of
+-- examples/embed, the small library, the single file.
+
+local neap = require "neap"
+local nn = neap.nn
+local build = os.getenv "NEAP_BUILD" or "build"
+local folder
+
+local function run(command)
+  local pipe = io.popen("{ " .. command .. "; } 2>&1")
+  local text = pipe:read "a"
+  local ok = pipe:close()
+  return text, ok == true
+end
+
+local function must(command)
+  local text, ok = run(command)
+  assert.is_true(ok, command .. "\n" .. text)
+  return text
+end
+
+local function in_folder(name) return folder .. "/" .. name end
+
+local function compile(source, name, library, flags)
+  must(("gcc -std=gnu99 -O1 -Isrc -o %s %s %s %s"):format(
+    in_folder(name), source, library, flags))
+  return in_folder(name)
+end
+
+local function libraries()
+  return (run("make -s --no-print-directory print-libs B=" .. build)
+            :gsub("%s+$", ""))
+end
+
+-- Names of model files of several kinds.
+local function zoo()
+  local list = {}
+  local function add(name, net, ...)
+    list[#list + 1] = in_folder(name .. ".safetensors")
+    net:export(list[#list], ...)
+  end
+  neap.manual_seed(2)
+  add("cnn", nn.Sequential{
+    nn.Conv2d(1, 8, 3, {padding = 1}), nn.BatchNorm2d(8), nn.ReLU(),
+    nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(1152, 10)},
+    neap.randn(1, 1, 28, 28))
+  add("lstm", nn.LSTM(6, 32, {num_layers = 2}), neap.randn(3, 1, 6))
+  add("block", nn.TransformerEncoderLayer(32, 4, {batch_first = true}),
+      neap.randn(1, 16, 32))
+  add("ids", nn.Sequential{nn.Embedding(9, 4), nn.Linear(4, 3)},
+      neap.randint(1, 9, {2, 3}))
+  for _, name in ipairs{"hello", "rollback", "audio"} do
+    list[#list + 1] = in_folder(name .. ".safetensors")
+  end
+  return table.concat(list, " ")
+end
+
+describe("a host", function()
+
+  local files, checks
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    must("mkdir " .. folder)
+    must(("%s/neap examples/embed/models.lua %s"):format(build, folder))
+    files = zoo()
+    must("make -s lib B=" .. build)
+    checks = compile("spec/api/infer.c", "infer", build .. "/libneap.a",
+                     libraries() .. " -ldl")
+  end)
+
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  for _, check in ipairs{
+    {"arena", "knows the bytes of a plan exactly, and nothing else is " ..
+              "touched"},
+    {"quiet", "runs plans without memory, locks and the system"},
+    {"failing", "gets a sentence for every request for memory that fails"},
+    {"threads", "shares a model among threads"},
+    {"again", "gets the same bits from slices, states and its own memory"}}
+  do
+    it(check[2], function()
+      local text = must(("%s %s %s"):format(checks, check[1], files))
+      assert.matches("done\n$", text)
+    end)
+  end
+
+  it("finds in examples/embed what it says there", function()
+    local function example(name, arguments)
+      local program = compile("examples/embed/" .. name .. ".c", name,
+                              build .. "/libneap.a", libraries())
+      return must(program .. " " .. arguments)
+    end
+    local numbers = example("hello", in_folder "hello.safetensors")
+    local plan = neap.plan(in_folder "hello.safetensors")
+    local list = {}
+    for i = 1, 64 do list[i] = (i - 1) / 64 end
+    local x = neap.tensor{list}
+    local i = 0
+    for number in numbers:gmatch "%S+" do
+      i = i + 1
+      assert.near(plan(x)[1][i], tonumber(number), 1e-5)
+    end
+    assert.equal(16, i)
+    local game = example("game_loop", in_folder "heavy.safetensors" .. " " ..
+                                      in_folder "rollback.safetensors")
+    assert.matches("the same bits\n.-state 256 bytes.-the same bits", game)
+    assert.matches("plan of %d+ bytes",
+                   example("audio", in_folder "audio.safetensors"))
+    local circle = in_folder "circle.safetensors"
+    local right = example("train_in_c", circle)
+    assert.is_true(tonumber(right:match "trained: (%d+)") > 240, right)
+    assert.equal(right:match "trained: (%d+)", right:match "file: (%d+)")
+    -- and Lua reads what C trained
+    local net = nn.load(circle)
+    assert.same({5, 1}, net(neap.zeros(5, 2)).shape)
+  end)
+
+  it("loads weights by name, and hears what does not fit", function()
+    local path = in_folder "weights.safetensors"
+    neap.save(path, {["0.weight"] = neap.full({2, 3}, 1),
+                     ["0.bias"] = neap.zeros(5), other = neap.ones(1)})
+    local program = compile("spec/api/load.c", "load",
+                            build .. "/libneap.a", libraries())
+    local text = must(program .. " " .. path)
+    assert.matches("used 1, missing 2, unused 1, misfit 1", text)
+    assert.matches("does not fit the module: misfit 0.bias, missing " ..
+                   "1.weight, missing 1.bias, unused other", text)
+    assert.matches("sum 6", text)
+  end)
+
+end)
+
+describe("the library for inference", function()
+
+  it("needs no Lua, no BLAS, and shows only neap_", function()
+    must("make -s lib-infer B=" .. build)
+    local here = os.tmpname()
+    local text = must(("gcc -std=gnu99 -Os -Isrc -o %s " ..
+      "examples/embed/hello.c %s/libneap_infer.a -lm -lpthread " ..
+      "-Wl,--gc-sections -s && %s nothing"):format(here, build, here) ..
+      " || true")
+    assert.matches("hello: cannot open 'nothing'", text)
+    local needed = must("ldd " .. here)
+    assert.is_nil(needed:find "lua")
+    assert.is_nil(needed:find "blas")
+    os.remove(here)
+    local names = must(("nm -g --defined-only %s/libneap_infer.a"):format(
+      build))
+    for name in names:gmatch "%x+ %u ([%w_.]+)" do
+      assert.matches("^neap_", name)
+    end
+    assert.is_nil(names:find "neap_backward")
+  end)
+
+  it("runs under LuaJIT", function()
+    if not select(2, run("luajit -v")) then
+      pending "skipped: no luajit"
+      return
+    end
+    local here = os.tmpname()
+    os.remove(here)
+    must("mkdir " .. here)
+    must(("%s/neap examples/embed/models.lua %s"):format(build, here))
+    local text = must(("luajit examples/embed/luajit_ffi.lua " ..
+      "%s/libneap_infer.so %s/hello.safetensors 2>/dev/null"):format(build,
+                                                               here))
+    local plan = neap.plan(here .. "/hello.safetensors")
+    local list = {}
+    for i = 1, 64 do list[i] = (i - 1) / 64 end
+    assert.near(plan(neap.tensor{list})[1][1],
+                tonumber(text:match "^%S+"), 1e-5)
+    os.execute("rm -r " .. here)
+  end)
+
+end)
+
+describe("the single file", function()
+
+  it("compiles with one command, and trains", function()
+    must("make -s single B=" .. build)
+    local here = os.tmpname()
+    local text = must(("gcc -std=gnu11 -O0 -w -ffp-contract=off " ..
+      "-I%s/single -o %s examples/embed/train_in_c.c %s/single/neap.c " ..
+      "-lm -lpthread && %s %s.st"):format(build, here, build, here, here))
+    assert.matches("from the file: 2%d%d right", text)
+    os.remove(here)
+    os.remove(here .. ".st")
+  end)
+
+end)
