@@ -52,7 +52,11 @@ local function called(self, arguments, makes)
     given[i] = with[x]
   end
   local copies = {}
-  for i = 1, arguments.n do copies[i] = replaced(arguments[i], with) end
+  for i = 1, arguments.n do
+    local value = arguments[i]
+    copies[i] = replaced(value, with)
+    if type(value) == "table" and value.reset then value:reset() end
+  end
   return given, function()
     return results_of(self(table.unpack(copies, 1, arguments.n)))
   end

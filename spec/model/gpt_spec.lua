@@ -27,6 +27,33 @@ describe("GPT", function()
     end)
   end)
 
+  it("writes token by token as a plan, to the bit", function()
+    local net, path = neap.model.GPT(small), os.tmpname()
+    net:eval()
+    net:export(path, neap.ones(2, 1, {dtype = "int64"}),
+               neap.model.Cache(12))
+    local plan = neap.plan(path)
+    local ids = neap.randint(1, 11, {2, 12})
+    local y = neap.no_grad(net, ids)
+    local saved
+    for i = 1, 12 do
+      if i == 6 then saved = plan:state() end
+      local z = plan(ids[{{}, {i, i}}])
+      check.near(y[{{}, {i, i}}], z, 0, 1e-6)
+    end
+    assert.matches("13 steps, but there is room for 12", message(function()
+      plan(ids[{{}, {1, 1}}])
+    end))
+    plan:restore(saved)
+    check.near(y[{{}, {6, 6}}], plan(ids[{{}, {6, 6}}]), 0, 1e-6)
+    net:export(path, ids[{{}, {1, 4}}], neap.model.Cache(12))   -- by fours
+    plan = neap.plan(path)
+    os.remove(path)
+    for i = 1, 12, 4 do
+      check.near(y[{{}, {i, i + 3}}], plan(ids[{{}, {i, i + 3}}]), 0, 1e-6)
+    end
+  end)
+
   it("generates what the likeliest tokens are, one after the other",
   function()
     local net = neap.model.GPT(small)

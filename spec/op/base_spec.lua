@@ -83,7 +83,7 @@ local result_positions = {
   max = {2}, min = {2}, argmax = {1}, argmin = {1}, sort = {2},
   argsort = {1}, topk = {2}, kthvalue = {2}, median = {2}, mode = {2},
   cummax = {2}, cummin = {2}, nonzero = {1}, searchsorted = {1},
-  unique = {2}, randperm = {1}, multinomial = {1},
+  unique = {2}, randperm = {1}, count_steps = {1}, multinomial = {1},
   max_pool1d = {2}, max_pool2d = {2}, max_pool3d = {2},
   adaptive_max_pool1d = {2}, adaptive_max_pool2d = {2},
   adaptive_max_pool3d = {2}

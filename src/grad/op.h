@@ -67,7 +67,7 @@ struct nx_op {
      allows: such calls need their shape function each time */
   const char *sized_by;
   /* "h>h0 c>c0": results that are (optional) inputs of the call that goes
-     on where this one ends */
+     on where this one ends; "=": which may change them in place */
   const char *carries;
   /*
   ** How a call may be done in pieces, with the same bits: "y0 x0, y-1 w0 b0"

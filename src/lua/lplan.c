@@ -43,6 +43,13 @@ void nl_may_read (lua_State *L, nl_state *S, const nx_tensor *t) {
            "always the same)");
 }
 
+/* _recording(): is a model being recorded? */
+static int n_recording (lua_State *L) {
+  nl_state *S = nl_S(L);
+  lua_pushboolean(L, S->C->applied != NULL);
+  return 1;
+}
+
 /* _trace_cancel(): if one goes on */
 static int n_trace_cancel (lua_State *L) {
   nl_state *S = nl_S(L);
@@ -344,7 +351,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg meta[] = {{"__call", p_call}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-  {"_trace_begin", n_trace_begin}, {"_trace_cancel", n_trace_cancel},
+  {"_recording", n_recording}, {"_trace_begin", n_trace_begin}, {"_trace_cancel", n_trace_cancel},
   {"_trace_end", n_trace_end}, {"_plan", n_plan},
   {"_check_model", n_check_model}, {NULL, NULL}
 };

@@ -14,6 +14,8 @@ static const nx_field attention_fields[] = {
             "factor of the scores; 1 / sqrt(last size of q) unless given"),
   NX_BOOL(nx_attention_args, is_causal, 0,
           "query i sees the keys up to i only"),
+  NX_INT(nx_attention_args, before, 0,
+         "keys before the first query's own: it sees those up to i + before"),
   NX_NUMBER_AS(nx_attention_args, p, "dropout_p", 0,
                "probability of a weight to become 0"),
   NX_DRAW(nx_attention_args, generator),
@@ -97,6 +99,9 @@ static int attention_shape (nx_ctx *C, nx_node *n) {
   if (!(a->p >= 0 && a->p < 1))
     return nx_op_fail(C, n, NEAP_EARG, "dropout_p is %g, expected 0 to below "
                       "1", a->p);
+  if (a->before < 0 || a->before > last_size(n->in[K_], 2))
+    return nx_op_fail(C, n, NEAP_EARG, "before is %lld, expected 0 to the "
+                      "number of keys", (long long)a->before);
   memcpy(shape, q->shape, sizeof(shape));
   shape[q->ndim - 1] = last_size(n->in[V_], 1);
   nx_out(C, n, 0, q->dtype, q->ndim, shape);
@@ -187,7 +192,8 @@ nx_matrix nx_attention_matrix (const nx_attention *s, const nx_tensor *t,
 ** Tiles.
 */
 int nx_tile_hidden (const nx_attention *s, const nx_tile *t) {
-  return s->a->is_causal && t->key > t->query + t->queries - 1;
+  return s->a->is_causal &&
+         t->key - s->a->before > t->query + t->queries - 1;
 }
 
 /* the mask of a tile as numbers to add, rows 'ld' apart; NULL: none */
@@ -231,7 +237,7 @@ nx_attend nx_tile_scores (const nx_attention *s, const nx_tile *t) {
   a.lds = NX_KEYS;
   a.mask = tile_mask(s, t, &a.ldm);
   a.causal = s->a->is_causal;
-  a.limit = t->query + 1 - t->key;
+  a.limit = t->query + 1 + s->a->before - t->key;
   a.scale = s->scale;
   return a;
 }
@@ -371,14 +377,15 @@ static nx_tensor *repeated_heads (nx_ctx *C, nx_tensor *t,
   return nx_reshape(C, t, q->ndim, shape);
 }
 
-static nx_tensor *causal_mask (nx_ctx *C, int64_t queries, int64_t keys) {
+static nx_tensor *causal_mask (nx_ctx *C, int64_t queries, int64_t keys,
+                               int64_t before) {
   int64_t shape[2];
   nx_tensor *t;
   shape[0] = queries;
   shape[1] = keys;
   t = nx_new(C, NEAP_BOOL, 2, shape);
   for (int64_t i = 0; t && i < queries; i++)
-    for (int64_t j = 0; j < keys; j++) t->data[i * keys + j] = j <= i;
+    for (int64_t j = 0; j < keys; j++) t->data[i * keys + j] = j <= i + before;
   return t;
 }
 
@@ -407,7 +414,8 @@ static nx_tensor *attention_in_operations (nx_ctx *C,
     z = seen(C, z, in[MASK]);
   else if (in[MASK]) z = ADD(z, in[MASK]);
   if (z && a->is_causal)
-    z = seen(C, z, causal_mask(C, last_size(q, 2), last_size(k, 2)));
+    z = seen(C, z, causal_mask(C, last_size(q, 2), last_size(k, 2),
+                            a->before));
   z = z ? nx_softmax(C, z, -1) : NULL;
   if (z && a->p > 0) z = nx_dropout(C, z, a->p, a->generator);
   return z ? nx_matmul(C, z, v) : NULL;
@@ -470,7 +478,7 @@ const nx_op nx_op_scaled_dot_product_attention = {
 
 OPFN nx_tensor *nx_sdpa (nx_ctx *C, nx_tensor *q, nx_tensor *k, nx_tensor *v,
                          nx_tensor *mask, int causal, double dropout) {
-  nx_attention_args a = {NX_UNSET, causal, dropout, NX_FRESH};
+  nx_attention_args a = {NX_UNSET, causal, 0, dropout, NX_FRESH};
   return nx_apply(C, &nx_op_scaled_dot_product_attention, &a, mask ? 4 : 3,
                   (nx_tensor *[]){q, k, v, mask});
 }

@@ -14,6 +14,7 @@
 typedef struct nx_attention_args {
   double scale;                /* NX_UNSET: 1 / sqrt(size of a query) */
   int is_causal;
+  int64_t before;              /* keys before the first query's own */
   double p;                    /* of dropout */
   nx_draw generator;
 } nx_attention_args;

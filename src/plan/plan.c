@@ -161,13 +161,14 @@ static int check_sizes (nx_plan *p, const nx_graph *g, const nx_call *c) {
 
 static int make_node (nx_plan *p, const nx_graph *g, const nx_call *c,
                       const size_t *place, nx_node *n) {
-  int most = c->nout > 12 ? c->nout : 12;
+  int most = c->nout > 12 ? c->nout : 12, optional, list;
+  int names = nx_names_count(c->op->inputs, &optional, &list);
   memset(n, 0, sizeof(*n));
   n->op = c->op;
-  n->nin = c->nin;
+  n->nin = list || c->nin > names ? c->nin : names;
   n->inplace = c->inplace;
   n->a = room(p, c->op->argsize, 1);
-  n->in = room(p, (size_t)c->nin + 1, sizeof(*n->in));
+  n->in = room(p, (size_t)n->nin + 1, sizeof(*n->in));
   n->out = room(p, (size_t)most, sizeof(*n->out));
   if (nx_status(p->C) || check_sizes(p, g, c)) return nx_status(p->C);
   memcpy(n->a, c->a, c->op->argsize);
@@ -195,6 +196,11 @@ static int is_reversed (const nx_call *c) {
   return f && *(const int *)(const void *)((const char *)c->a + f->offset);
 }
 
+/* All that can be cut into steps, and what only goes on. */
+static int goes_on (const nx_node *n) {
+  return n->op->carries && (n->op->sized_by == NULL || nx_cut_rules(n));
+}
+
 static int carries_state (const nx_graph *g) {
   for (int i = 0; i < g->ncalls; i++)
     if (g->calls[i].op->carries && is_reversed(&g->calls[i])) return 0;
@@ -202,7 +208,7 @@ static int carries_state (const nx_graph *g) {
 }
 
 static int add_carry (nx_plan *p, nx_node *n, const char *result,
-                      const char *input) {
+                      const char *input, int inplace) {
   int from = nx_names_find(n->op->outputs, result);
   int to = nx_names_find(n->op->inputs, input);
   nx_tensor *y, *state;
@@ -220,22 +226,23 @@ static int add_carry (nx_plan *p, nx_node *n, const char *result,
     p->carry_room = (int)more;
   }
   n->in[to] = nx_keep(state);
+  if (inplace) nx_share(y, state, state->data);    /* nothing to hand on */
   p->carries[p->ncarries].from = y;
   p->carries[p->ncarries++].to = state;
   return 0;
 }
 
-/* "h>h0 c>c0": results, and the inputs that they become */
+/* "h>h0 c=c0": results, and the inputs that they become */
 static int add_carries (nx_plan *p, nx_node *n) {
   const char *s = n->op->carries;
   char result[32], input[32];
   while (*s && nx_status(p->C) == 0) {
-    size_t a = strcspn(s, ">"), b = strcspn(s + a, " ") - 1;
+    size_t a = strcspn(s, ">="), b = strcspn(s + a, " ") - 1;
     memcpy(result, s, a);
     result[a] = '\0';
     memcpy(input, s + a + 1, b);
     input[b] = '\0';
-    add_carry(p, n, result, input);
+    add_carry(p, n, result, input, s[a] == '=');
     s += a + 1 + b;
     s += strspn(s, " ");
   }
@@ -281,7 +288,7 @@ static int add_call (nx_plan *p, const nx_graph *g, const nx_call *c,
   nx_node n;
   int carry = p->ncarries;
   if (make_node(p, g, c, place, &n)) return nx_status(p->C);
-  if (c->op->carries && carrying && nx_cut_rules(&n)) add_carries(p, &n);
+  if (carrying && goes_on(&n)) add_carries(p, &n);
   if (nx_status(p->C) || c->op->forward == NULL || is_view(&n))
     return nx_status(p->C);
   return add_node(p, &n, carry);
@@ -469,8 +476,9 @@ static int run_piece (nx_plan *p, nx_piece *q) {
   n->op->forward(p->C, n);
   for (int i = 0; i < q->carries; i++) {
     const carry *c = &p->carries[q->carry + i];
-    memcpy(c->to->data, c->from->data,
-           (size_t)c->to->len * nx_dtype_size(c->to->dtype));
+    if (c->to->data != c->from->data)
+      memcpy(c->to->data, c->from->data,
+             (size_t)c->to->len * nx_dtype_size(c->to->dtype));
   }
   nx_pop(p->C, 0, NULL);
   return nx_status(p->C);

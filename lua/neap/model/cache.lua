@@ -3,6 +3,7 @@
 
 local neap = require "neap"
 local fail = neap._fail
+local F = neap.nn.functional
 local cache = {}
 
 local Cache = {}
@@ -44,6 +45,25 @@ function Cache:append(layer, k, v)
   own.length = to
   if layer == self.first then self.length = to end
   return own.k[{{}, {}, {1, to}}], own.v[{{}, {}, {1, to}}]
+end
+
+--- What new queries make of everything so far, causally: q, k, v (batch,
+-- heads, steps, size) are the new steps'. While a model is exported it is
+-- recorded as one operation that goes on by itself in a plan.
+function Cache:attend(layer, q, k, v)
+  if neap._recording() then
+    return (F.cached_attention(q, k, v, {longest = self.longest}))
+  end
+  local steps = q.shape[3]
+  k, v = self:append(layer, k, v)
+  return F.scaled_dot_product_attention(q, k, v, {
+    is_causal = true, before = k.shape[3] - steps})
+end
+
+--- Positions of the new steps in dimension `dim` of x, from 1 on.
+function Cache:positions(x, dim)
+  if neap._recording() then return (F.count_steps(x, {dim = dim})) end
+  return neap.arange(self.length + 1, self.length + x.shape[dim])
 end
 
 --- Forgets everything and keeps the room.

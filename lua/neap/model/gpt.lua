@@ -18,11 +18,6 @@ function Attention:init(width, heads, dropout)
   self.resid = nn.Dropout(dropout)
 end
 
--- The i-th new step sees all before and the new ones up to itself.
-local function seen(steps, all)
-  return neap.ones(steps, all):tril(all - steps):gt(0)
-end
-
 -- x (batch, steps, width); a cache holds what was seen before
 function Attention:forward(x, cache)
   local b, t, d = x.shape[1], x.shape[2], x.shape[3]
@@ -32,12 +27,9 @@ function Attention:forward(x, cache)
                    :transpose(2, 3)
   end
   local q, k, v = table.unpack(parts)
-  local o = {dropout_p = self.training and self.dropout or 0}
-  if cache then
-    k, v = cache:append(self, k, v)
-    if t > 1 then o.attn_mask = seen(t, k.shape[3]) end
-  else o.is_causal = true end
-  local y = F.scaled_dot_product_attention(q, k, v, o)
+  local y = cache and cache:attend(self, q, k, v) or
+    F.scaled_dot_product_attention(q, k, v, {
+      is_causal = true, dropout_p = self.training and self.dropout or 0})
   return self.resid(self.c_proj(y:transpose(2, 3):reshape(b, t, d)))
 end
 
@@ -94,14 +86,17 @@ function GPT:init(given)
 end
 
 --- Scores (batch, steps, vocab_size) of what follows each of ids (batch,
--- steps). With a cache (neap.model.Cache) the ids follow those before.
+-- steps). With a cache (neap.model.Cache) the ids follow those before; so
+-- exported, net:export(path, ids, neap.model.Cache(n)), a plan writes token by
+-- token.
 function GPT:forward(ids, cache)
   local before, t = cache and cache.length or 0, ids.shape[2]
   if before + t > self.n_positions then
     fail("GPT: %d steps, but there are %d positions", before + t,
          self.n_positions)
   end
-  local x = self.wte(ids) + self.wpe(neap.arange(before + 1, before + t))
+  local at = cache and cache:positions(ids, 2) or neap.arange(1, t)
+  local x = self.wte(ids) + self.wpe(at)
   x = self.drop(x)
   for _, block in ipairs(self.h:children()) do x = block(x, cache) end
   return F.linear(self.ln_f(x), self.wte.weight)
