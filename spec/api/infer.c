@@ -139,9 +139,11 @@ static void arena (const char *path) {
 
 
 /*
-** In a process that may only write and end, with malloc and locks counted.
+** In a process that may only write and end, with malloc and locks counted
+** (sanitizers have their own).
 */
 static volatile long events;
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 void *__libc_malloc (size_t n);
 void *malloc (size_t n) { events++; return __libc_malloc(n); }
 
@@ -153,6 +155,11 @@ int pthread_mutex_lock (pthread_mutex_t *m) {
                                               "pthread_mutex_lock");
   return real(m);
 }
+#endif
+
+#if !defined(RUNS)
+#define RUNS 3000
+#endif
 
 static void quiet (const char *path) {
   neap_rt *rt = open_runtime();
@@ -167,7 +174,7 @@ static void quiet (const char *path) {
   if (child == 0) {
     long before = events;
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
-    for (int i = 0; i < 3000; i++)
+    for (int i = 0; i < RUNS; i++)
       if (neap_plan_run(p) != NEAP_OK) syscall(SYS_exit, 2);
     syscall(SYS_exit, events != before ? 3 : 0);
   }

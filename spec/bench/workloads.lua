@@ -202,7 +202,8 @@ function workloads.infer_mlp()
   local plan = planned(net, x):give(x)
   net:eval()
   return {
-    {label = "MLP planned", peer = "forward", call = function() plan:step() end},
+    {label = "MLP planned", peer = "forward",
+     call = function() plan:step() end},
     {label = "MLP from Lua", peer = "forward", call = function()
       local _ <close> = neap.no_grad()
       return net(x)

@@ -23,6 +23,7 @@ missing() {
   have busted && have luacheck && header lua5.4/lua.h || return 0
   [ "$blas" = none ] || header cblas.h || header openblas/cblas.h || return 0
   [ "$zlib" = none ] || header zlib.h || return 0
+  ! have apt-get || have luajit || return 0
   ! have apt-get || [ -d /usr/share/datasets/fashion-mnist ] || return 0
   return 1
 }
@@ -30,7 +31,7 @@ missing() {
 missing || exit 0
 if have apt-get; then
   packages="gcc make pkg-config lua5.4 liblua5.4-dev lua-busted lua-check"
-  packages="$packages dataset-fashion-mnist"
+  packages="$packages dataset-fashion-mnist luajit"
   [ "$blas" = none ] || packages="$packages libopenblas-dev"
   [ "$zlib" = none ] || packages="$packages zlib1g-dev"
   as_root apt-get update -qq

@@ -60,9 +60,8 @@ local function names_of(lines)
       kind = line:match "^enum" or (line:match "^typedef enum") or nil
     end
     if kind then
-      for name in line:gsub("/%*.-%*/", ""):gmatch "%f[%w_]%u[%u%d_]*%f[^%w_]" do
-        add(name)
-      end
+      local bare = line:gsub("/%*.-%*/", "")
+      for name in bare:gmatch "%f[%w_]%u[%u%d_]*%f[^%w_]" do add(name) end
     end
     local text = line:gsub('"[^"]*"', ""):gsub("'.'", "")
     local _, open = text:gsub("{", "")

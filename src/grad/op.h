@@ -74,8 +74,8 @@ struct nx_op {
   ** says that results for some places of dimension 0 of y need only those of
   ** x, and for some of the last dimension those of w and b ("b0?": if b has
   ** that dimension and size). The result of a piece is one stretch of memory,
-  ** unless the rule begins with "~". "*": all inputs go with y, element by
-  ** element. NULL: only as a whole.
+  ** unless the rules begin with "~": all at once, the last for columns. "*":
+  ** all inputs go with y, element by element. NULL: only as a whole.
   */
   const char *cuts;
   /* the same where it depends on the arguments */

@@ -351,7 +351,8 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg meta[] = {{"__call", p_call}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-  {"_recording", n_recording}, {"_trace_begin", n_trace_begin}, {"_trace_cancel", n_trace_cancel},
+  {"_recording", n_recording}, {"_trace_begin", n_trace_begin},
+  {"_trace_cancel", n_trace_cancel},
   {"_trace_end", n_trace_end}, {"_plan", n_plan},
   {"_check_model", n_check_model}, {NULL, NULL}
 };

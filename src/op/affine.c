@@ -66,10 +66,13 @@ static int64_t row_count (const nx_tensor *t) {
 }
 
 
-/* Few rows go together through some of the weights: these are read once. */
+/* Rows go with those of x, columns with rows of the weight. */
 static const char *linear_cutting (const nx_node *n) {
-  return row_count(n->out[0]) <= 64 ? "~y-1 w0 b0"
-                                    : "y0 x0, y1 x1, y2 x2";
+  static const char *const rules[] = {
+    NULL, "~y0 w0 b0", "~y0 x0, y1 w0 b0", "~y0 x0, y1 x1, y2 w0 b0",
+    "~y0 x0, y1 x1, y2 x2, y3 w0 b0"};
+  int ndim = n->out[0]->ndim;
+  return ndim < 5 ? rules[ndim] : NULL;
 }
 
 static double linear_work (const nx_node *n) {

@@ -81,6 +81,13 @@ static int windows_shape (nx_ctx *C, nx_node *n) {
 }
 
 
+/* Images do not meet: only the dimensions in front of them are cut. */
+static const char *windows_cutting (const nx_node *n) {
+  const nx_windows_args *a = n->a;
+  int lead = n->in[0]->ndim - a->size.n;
+  return lead == 1 ? "y0 x0" : lead == 2 ? "y0 x0, y1 x1" : NULL;
+}
+
 typedef struct sliding {
   const nx_kernels *K;
   nx_lattice l;
@@ -351,7 +358,7 @@ const nx_op nx_op_max_windows = {
   .doc = "The largest element of each window, and where it was.",
   .inputs = "x", .outputs = "y indices?", .fields = max_windows_fields,
   .argsize = sizeof(nx_windows_args), .saved = max_windows_saved,
-  .flags = NX_INNER, .cuts = "y0 x0, y1 x1",
+  .flags = NX_INNER, .cutting = windows_cutting,
   .shape = windows_shape, .forward = max_windows_forward,
   .grad = NX_LEARN(max_windows_grad), .fused = NX_LEARN(max_windows_fused)
 };
@@ -393,7 +400,7 @@ const nx_op nx_op_sum_windows = {
   .name = "sum_windows", .doc = "The sum of each window.",
   .inputs = "x", .outputs = "y", .fields = sum_windows_fields,
   .argsize = sizeof(nx_windows_args), .flags = NX_INNER,
-  .cuts = "y0 x0, y1 x1", .shape = windows_shape,
+  .cutting = windows_cutting, .shape = windows_shape,
   .forward = sum_windows_forward,
   .grad = NX_LEARN(sum_windows_grad)
 };

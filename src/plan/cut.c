@@ -5,7 +5,7 @@
 #include <string.h>
 #include "plan/cut.h"
 
-#define LEVELS 3
+#define LEVELS 4
 #define MAX_PIECES 100000
 
 /* A level: some places of a dimension of the results at a time, then, if
@@ -128,19 +128,43 @@ static void set_rows (level *l, double work, int64_t multiple) {
   l->count = (l->size + l->rows - 1) / l->rows;
 }
 
-/* a dimension that may be cut first, wherever it is: "~y-1 w0 b0" */
-static int cut_anywhere (const nx_node *n, const char *rule, int carried,
-                         double work, level *l) {
-  const char *p = rule;
+/*
+** "~y0 x0, y-1 w0 b0": dimensions that may all be cut at once, the last one
+** into whole panels; those before it into blocks of some rows, if there are
+** many. (One row at a time would read the weights for each.)
+*/
+#define MANY_ROWS 64
+#define BLOCK_ROWS 32
+
+static int cut_at_once (const nx_node *n, const char *rules, int carried,
+                        double work, level *l) {
   const nx_tensor *y = n->out[0];
-  word w = read_word(&p, n->op);
-  l->dim = from_front(y, w.dim);
-  if (l->dim < 0 || l->dim >= y->ndim || work <= NX_PIECE_WORK) return 0;
-  l->rule = rule;
-  l->size = y->shape[l->dim];
-  if (l->size <= 1 || !rule_fits(n, rule, l->dim, l->size, carried)) return 0;
-  set_rows(l, work, PANELS);
-  return 1;
+  int64_t rows = 1, many;
+  int count = 0;
+  if (work <= NX_PIECE_WORK) return 0;
+  while (*rules && count < LEVELS) {
+    const char *p = rules;
+    level *own = &l[count++];
+    own->rule = rules;
+    own->dim = from_front(y, read_word(&p, n->op).dim);
+    own->size = own->dim >= 0 && own->dim < y->ndim ? y->shape[own->dim] : 0;
+    if (own->size == 0 || !rule_fits(n, rules, own->dim, own->size, carried))
+      return 0;
+    rules += strcspn(rules, ",");
+    rules += strspn(rules, ", ");
+    if (*rules) rows *= own->size;
+  }
+  many = rows > MANY_ROWS;
+  for (int i = 0; i < count - 1; i++) {
+    rows /= l[i].size;                           /* of the levels inside */
+    l[i].rows = many ? BLOCK_ROWS / rows : l[i].size;
+    if (l[i].rows < 1) l[i].rows = 1;
+    if (l[i].rows > l[i].size) l[i].rows = l[i].size;
+    l[i].count = (l[i].size + l[i].rows - 1) / l[i].rows;
+    work *= (double)l[i].rows / (double)l[i].size;
+  }
+  set_rows(&l[count - 1], work, PANELS);
+  return count;
 }
 
 static int find_levels (const nx_node *n, int carried, level *l) {
@@ -150,7 +174,7 @@ static int find_levels (const nx_node *n, int carried, level *l) {
   int count = 0;
   if (rules == NULL || y == NULL || n->inplace || !nx_is_dense(y)) return 0;
   if ((n->op->carries && !carried) || draws(n)) return 0;
-  if (*rules == '~') return cut_anywhere(n, rules + 1, carried, work, l);
+  if (*rules == '~') return cut_at_once(n, rules + 1, carried, work, l);
   for (int d = 0; d < y->ndim && count < LEVELS; d++) {
     level *own = &l[count];
     if (work <= NX_PIECE_WORK) break;

@@ -2,8 +2,8 @@
 ** Planned inference.
 */
 #include <string.h>
-#include "plan/cut.h"
 #include "plan/buffers.h"
+#include "plan/cut.h"
 #include "plan/plan.h"
 
 /* What a result hands to the next run (or the next piece of this one). */
@@ -318,12 +318,16 @@ static int build (nx_plan *p, const nx_graph *g, const size_t *place,
 ** Its own error becomes the caller's; that there is no more memory in the
 ** arena is said with what there was.
 */
-static void hand_error (nx_ctx *C, nx_plan *p) {
-  neap_code status = p->C->status;
-  if (status == NEAP_ENOMEM && p->arena.base)
+static void no_room (nx_ctx *C, const nx_arena *a) {
+  if (a->base)
     nx_fail(C, NEAP_ELIMIT, "the plan needs more than the %zu bytes given",
-            p->arena.size);
-  else nx_fail(C, status, "%s", p->C->message);
+            a->size);
+  else nx_fail(C, NEAP_ENOMEM, "not enough memory");
+}
+
+static void hand_error (nx_ctx *C, nx_plan *p) {
+  if (p->C->status == NEAP_ENOMEM) no_room(C, &p->arena);
+  else nx_fail(C, p->C->status, "%s", p->C->message);
 }
 
 static nx_plan *open_plan (nx_ctx *C, void *memory, size_t size) {
@@ -332,8 +336,7 @@ static nx_plan *open_plan (nx_ctx *C, void *memory, size_t size) {
   nx_arena_init(&arena, C->rt, memory, size);
   p = nx_arena_take(&arena, sizeof(*p));
   if (p == NULL) {
-    nx_fail(C, memory ? NEAP_ELIMIT : NEAP_ENOMEM, memory ? "the plan needs "
-            "more than the %zu bytes given" : "not enough memory", size);
+    no_room(C, &arena);
     return NULL;
   }
   memset(p, 0, sizeof(*p));
@@ -341,8 +344,7 @@ static nx_plan *open_plan (nx_ctx *C, void *memory, size_t size) {
   if (nx_arena_open(&p->arena) == NEAP_OK)
     p->C = neap_ctx_open(p->arena.rt);
   if (p->C == NULL) {
-    nx_fail(C, memory ? NEAP_ELIMIT : NEAP_ENOMEM, memory ? "the plan needs "
-            "more than the %zu bytes given" : "not enough memory", size);
+    no_room(C, &p->arena);
     nx_plan_free(p);
     return NULL;
   }
