@@ -69,7 +69,7 @@ lib: $(B)/libneap.a
 # small rather than fast to compile for every processor. Link with
 # -Wl,--gc-sections.
 lib-infer:
-	@$(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none \
+	@$(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none SAN= \
 	  SIMD_OPT=-Os OPT="-Os -DNX_INFER -DNX_SMALL -ffunction-sections \
 	  -fdata-sections -fno-asynchronous-unwind-tables \
 	  -Wno-unused-function -Wno-unused-const-variable" \
@@ -139,7 +139,7 @@ demo: deps
 
 # What specs build is there before: they run twice at the same time.
 test: deps
-	@$(MAKE) --no-print-directory all lib replayers
+	@$(MAKE) --no-print-directory all lib lib-infer single replayers
 	@sh spec/support/run.sh $(B) $(LUA)
 
 # The specs through build/neap alone: how sanitized builds are tested. Lua
@@ -152,7 +152,8 @@ specs-of-program: $(B)/neap
 # it finds to be new goes to the corpus, which 'replay' runs.
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang B=build/fuzz BLAS=none \
-	  SAN=address,undefined OPT="-O1 -fsanitize=fuzzer-no-link" fuzzer
+	  SAN=address,undefined SIMD_OPT=-O1 \
+	  OPT="-O1 -DNX_SMALL -fsanitize=fuzzer-no-link" fuzzer
 	@mkdir -p build/corpus/$(TARGET)
 	build/fuzz/fuzz_$(TARGET) -max_total_time=$(SECONDS) -max_len=4096 \
 	  -print_final_stats=1 -artifact_prefix=build/ build/corpus/$(TARGET) spec/fuzz/corpus/$(TARGET)

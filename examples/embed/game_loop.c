@@ -56,7 +56,7 @@ static int slices (neap_plan *heavy) {
   float once[16];
   int frames = 0, same;
   neap_code status;
-  for (int i = 0; i < 8 * 64; i++) input(heavy)[i] = (float)(i % 13) / 13;
+  for (int i = 0; i < 256 * 64; i++) input(heavy)[i] = (float)(i % 13) / 13;
   whole = now();
   neap_plan_run(heavy);
   whole = now() - whole;

@@ -3,7 +3,7 @@
 --   neap examples/embed/models.lua FOLDER
 --
 -- hello: 64-256-256-16; rollback: a GRU of 64 units, one step at a time;
--- audio: an LSTM that turns a sample into a sample; heavy: work of some 50
+-- audio: an LSTM that turns a sample into a sample; heavy: work of some 20
 -- milliseconds.
 
 local neap = require "neap"
@@ -29,9 +29,9 @@ function Reader:forward(x) return self.read((self.layer(x))) end
 Reader("GRU", 8, 64, 4):export(path "rollback", neap.randn(1, 1, 8))
 Reader("LSTM", 1, 24, 1):export(path "audio", neap.randn(1, 1, 1))
 
-local wide = {nn.Linear(64, 2048)}
+local wide = {nn.Linear(64, 512)}
 for _ = 1, 16 do
   table.insert(wide, nn.ReLU())
-  table.insert(wide, nn.Linear(2048, 2048))
+  table.insert(wide, nn.Linear(512, 512))
 end
-nn.Sequential(wide):export(path "heavy", neap.randn(8, 64))
+nn.Sequential(wide):export(path "heavy", neap.randn(256, 64))
