@@ -277,7 +277,9 @@ NEAP_API neap_code neap_optimizer_step (neap_optim *o);
 ** Models: files that net:export or net:save wrote in Lua, or neap_save
 ** here. A model never changes; any number of plans, on any threads, share
 ** its weights. It belongs to the runtime: neap_close says NEAP_EBUSY while
-** it is open. Files are checked before they are believed.
+** it is open. Files are checked before they are believed; one may still ask
+** for large results when it is planned: where files come from strangers, set
+** a limit of memory.
 */
 typedef struct neap_model neap_model;
 
