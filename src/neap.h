@@ -311,7 +311,8 @@ NEAP_API int neap_model_check (neap_ctx *C, neap_model *m, double *worst);
 
 /*
 ** Plans: a model for inputs of fixed shapes, with all memory that it needs.
-** One thread uses a plan at a time; it keeps the model.
+** One thread uses a plan at a time, and a run stays on it; the plan keeps the
+** model.
 **
 ** neap_plan_run asks for no memory, takes no lock, calls no system. Its
 ** results do not depend on threads or on what is computed beside them, bit

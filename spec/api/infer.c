@@ -3,7 +3,7 @@
 **
 **   infer CHECK model.safetensors ...
 **
-** Checks: arena, quiet, failing, threads, again. Compiled as C99 and run by
+** Checks: arena, quiet, failing, threads, again, lends. Compiled as C99 and run by
 ** infer_spec.lua.
 */
 #define _GNU_SOURCE
@@ -327,10 +327,89 @@ static void again (const char *path) {
 }
 
 
+/*
+** What a host lends: workers (here: one after the other, from the last), a
+** clock (here: one that jumps), an ear.
+*/
+static int jobs, lines;
+static uint64_t clock_ns;
+
+static void workers (void *ud, int n, void (*job) (void *arg, int i),
+                     void *arg) {
+  (void)ud;
+  for (int i = n - 1; i >= 0; i--) job(arg, i);
+  jobs += n;
+}
+
+static uint64_t jumping (void *ud) {
+  (void)ud;
+  return clock_ns += 1000;
+}
+
+static void hear (void *ud, const char *text) {
+  (void)ud;
+  lines += *text != '\0';
+}
+
+static uint64_t squared (neap_ctx *C) {
+  int64_t shape[2] = {640, 640};
+  neap_tensor *x = neap_new(C, NEAP_F32, 2, shape), *in[2], *y = NULL;
+  uint64_t h = 1469598103934665603u;
+  neap_view v;
+  neap_look(x, &v);
+  for (int i = 0; i < 640 * 640; i++)
+    ((float *)v.data)[i] = (float)(i * 7 % 1013) / 1013;
+  in[0] = in[1] = x;
+  neap_apply(C, "matmul", NULL, 2, in, 1, &y);
+  if (y == NULL) fail("matmul", neap_message(C));
+  neap_look(y, &v);
+  for (size_t k = 0; k < 640 * 640 * sizeof(float); k++)
+    h = (h ^ ((unsigned char *)v.data)[k]) * 1099511628211u;
+  neap_unref(x);
+  neap_unref(y);
+  return h;
+}
+
+static void lends (const char *path) {
+  neap_config c;
+  uint64_t h[2];
+  neap_rt *rt;
+  neap_ctx *C;
+  neap_plan *p;
+  neap_model *m;
+  int slices[2] = {0, 0};
+  jobs = lines = 0;
+  for (int i = 0; i < 2; i++) {
+    neap_config_init(&c);
+    c.deterministic = 1;
+    c.threads = i ? 4 : 1;
+    if (i) c.parallel = workers;
+    c.log = hear;
+    c.now_ns = jumping;
+    rt = neap_open(&c);
+    C = neap_ctx_open(rt);
+    h[i] = squared(C);
+    m = open_model(C, path);
+    p = neap_plan_new(C, m, 0, NULL, NULL, 0);
+    neap_model_unref(m);
+    do slices[i]++;                      /* each look takes a microsecond */
+    while (neap_plan_step(p, i ? 1 : 1000000000) == NEAP_AGAIN);
+    if (neap_close(rt) != NEAP_EBUSY) fail(path, "closed while in use");
+    neap_plan_free(p);
+    neap_ctx_close(C);
+    if (neap_close(rt) != NEAP_OK) fail(path, "still in use");
+  }
+  if (h[0] != h[1] || jobs == 0) fail(path, "other workers, other bits");
+  if (lines != 2) fail(path, "nothing was heard");
+  if (slices[0] != 1 || slices[1] < 2) fail(path, "another clock");
+  printf("lent\n");
+}
+
+
 int main (int argc, char **argv) {
   static const struct { const char *name; void (*run) (const char *); }
   checks[] = {{"arena", arena}, {"quiet", quiet}, {"failing", failing},
-              {"threads", threads}, {"again", again}};
+              {"threads", threads}, {"again", again}, {"lends", lends}};
   for (size_t c = 0; c < sizeof(checks) / sizeof(*checks); c++)
     for (int i = 2; i < argc; i++)
       if (strcmp(argv[1], checks[c].name) == 0) checks[c].run(argv[i]);

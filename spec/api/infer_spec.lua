@@ -78,7 +78,8 @@ describe("a host", function()
     {"quiet", "runs plans without memory, locks and the system"},
     {"failing", "gets a sentence for every request for memory that fails"},
     {"threads", "shares a model among threads"},
-    {"again", "gets the same bits from slices, states and its own memory"}}
+    {"again", "gets the same bits from slices, states and its own memory"},
+    {"lends", "lends its workers, its clock and its ear"}}
   do
     it(check[2], function()
       local text = must(("%s %s %s"):format(checks, check[1], files))

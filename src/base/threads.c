@@ -154,13 +154,6 @@ void nx_pool_free (nx_account *m, nx_pool *p) {
 }
 
 
-void nx_pool_lend (nx_pool *p, const nx_pool *other) {
-  if (other->parallel == NULL) return;
-  p->parallel = other->parallel;
-  p->ud = other->ud;
-  p->wanted = other->wanted;
-}
-
 int nx_pool_threads (const nx_pool *p) { return p->wanted; }
 
 

@@ -16,9 +16,6 @@ typedef void nx_job (void *arg, int64_t i, int place);
 nx_pool *nx_pool_new (nx_account *m, const neap_config *c);
 void nx_pool_free (nx_account *m, nx_pool *p);
 
-/* Uses the host's workers, if the other pool does. */
-void nx_pool_lend (nx_pool *p, const nx_pool *other);
-
 int nx_pool_threads (const nx_pool *p);
 void nx_pool_set_threads (nx_pool *p, int threads);
 

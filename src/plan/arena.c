@@ -1,7 +1,6 @@
 /*
 ** The memory of a plan.
 */
-#include "base/threads.h"
 #include "plan/arena.h"
 
 static size_t rounded (size_t size) {
@@ -53,8 +52,8 @@ void nx_arena_init (nx_arena *a, nx_rt *around, void *base, size_t size) {
 
 
 /*
-** A plan has no threads of its own, but uses those that a host lends. Its
-** products are our own, whose bits do not depend on how they are cut.
+** A plan is one thread's. Its products are our own, whose bits do not depend
+** on how they are cut.
 */
 neap_code nx_arena_open (nx_arena *a) {
   neap_config c;
@@ -67,7 +66,6 @@ neap_code nx_arena_open (nx_arena *a) {
   if (a->rt == NULL) return a->base ? NEAP_ELIMIT : NEAP_ENOMEM;
   a->rt->isa = a->around->isa;
   a->rt->widest = a->around->widest;
-  nx_pool_lend(a->rt->pool, a->around->pool);
   return NEAP_OK;
 }
 
