@@ -129,6 +129,8 @@ describe("a host", function()
     assert.matches("does not fit the module: misfit 0.bias, missing " ..
                    "1.weight, missing 1.bias, unused other", text)
     assert.matches("sum 6", text)
+    assert.matches("Linear: out_features is missing", text)
+    assert.matches("there is no layer 'Linaer'", text)
   end)
 
 end)

@@ -30,6 +30,13 @@ int main (int argc, char **argv) {
   if (v.ndim != 2 || v.stride[0] != 3 || v.data == NULL) return 1;
   for (int i = 0; i < 6; i++) sum += w[i];
   printf("sum %g\n", sum);
+  if (neap_layer(C, "Linear", "in_features=3") != NULL) return 1;
+  printf("%s\n", neap_message(C));
+  neap_clear(C);
+  if (neap_layer(C, "Linaer", NULL) != NULL) return 1;
+  printf("%s\n", neap_message(C));
+  neap_clear(C);
+  if (neap_backward(C, NULL) != NEAP_EARG) return 1;
   neap_module_unref(net);
   neap_ctx_close(C);
   return neap_close(rt) != NEAP_OK;

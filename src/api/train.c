@@ -18,16 +18,19 @@ static nx_optimizer *optimizer_of (neap_optim *o) {
 ** Gradients.
 */
 void neap_require_grad (neap_ctx *C, neap_tensor *t) {
-  nx_require(C, t, 1);
+  if (t) nx_require(C, t, 1);
 }
 
 neap_code neap_backward (neap_ctx *C, neap_tensor *loss) {
+  if (loss == NULL) nx_fail(C, NEAP_EARG, "neap_backward: there is no loss");
   if (nx_status(C)) return C->status;
   nx_backward(C, 1, &loss, NULL, 0, NULL, NULL, 0);
   return C->status;
 }
 
-neap_tensor *neap_grad (neap_tensor *t) { return nx_keep(nx_grad_of(t)); }
+neap_tensor *neap_grad (neap_tensor *t) {
+  return t ? nx_keep(nx_grad_of(t)) : NULL;
+}
 
 
 /*
@@ -45,7 +48,9 @@ neap_module *neap_layer (neap_ctx *C, const char *name,
   m = nx_module_new(C, layer);
   if (m == NULL) return NULL;
   if (nx_fields_parse(C, name, nx_layer_fields(layer), nx_module_args(m),
-                      options) || nx_module_init(C, m)) {
+                      options) ||
+      nx_fields_check(C, name, nx_layer_fields(layer), nx_module_args(m)) ||
+      nx_module_init(C, m)) {
     nx_module_unref(m);
     return NULL;
   }
