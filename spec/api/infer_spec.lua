@@ -135,6 +135,9 @@ describe("a host", function()
 
 end)
 
+-- These are built without sanitizers, whatever the rest is.
+if (os.getenv "MAKEFLAGS" or ""):find "SAN=%a" then return end
+
 describe("the library for inference", function()
 
   it("needs no Lua, no BLAS, and shows only neap_", function()

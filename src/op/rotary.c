@@ -78,7 +78,7 @@ static nx_tensor *angles (nx_ctx *C, const rotary_args *a, int dtype,
   t = nx_new(C, dtype, 3, shape);
   for (int64_t m = 0; t && m < steps; m++)
     for (int64_t i = 0; i < half; i++) {
-      double angle = (double)(m + a->offset) *
+      double angle = ((double)m + (double)a->offset) *
                      pow(a->base, -(double)i / (double)half);
       char *at = t->data + (m * half + i) * size;
       nx_put_number(t, at, cos(angle));
