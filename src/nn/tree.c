@@ -145,7 +145,8 @@ static nx_module *plant (planting *p, const nx_json *tree) {
   if (m == NULL || set_options(p, m, tree) ||
       set_tensors(p, m, tree, path ? path : "") ||
       nx_fields_check(p->C, layer->name, nx_layer_fields(layer),
-                      nx_module_args(m)) || nx_module_init(p->C, m) || plant_children(p, m, tree)) {
+                      nx_module_args(m)) ||
+      nx_module_init(p->C, m) || plant_children(p, m, tree)) {
     nx_module_unref(m);
     m = NULL;
   }
