@@ -134,8 +134,16 @@ local function export(self, path, arguments, o)
     ["neap.index_base"] = "1"}
   local ok, tree = pcall(self._description, self)
   if ok then metadata["neap.module"] = json.encode(tree) end
-  neap.save(path, state, metadata)
-  if o.check then compare(self, path, arguments) end
+  local fresh = path .. ".new"        -- a file stands only if it is right
+  neap.save(fresh, state, metadata)
+  local good, why = pcall(function()
+    if o.check then compare(self, fresh, arguments) end
+  end)
+  if good then good, why = os.rename(fresh, path) end
+  if not good then
+    os.remove(fresh)
+    error(why, 0)
+  end
 end
 
 --- Writes a file that runs without Lua: what the model computes for these

@@ -5,7 +5,6 @@
 #include "base/os.h"
 #include "plan/model.h"
 
-#define MOST_INPUTS 64
 
 /* A handle is the core's own structure. */
 static nx_model *model_of (const neap_model *m) {
@@ -62,9 +61,9 @@ int neap_model_check (neap_ctx *C, neap_model *m, double *worst) {
 */
 static int headers (nx_ctx *C, int nin, const neap_view *in,
                     const nx_tensor **out) {
-  if (nin < 0 || nin > MOST_INPUTS)
+  if (nin < 0 || nin > NX_MAXSHOWN)
     return nx_fail(C, NEAP_EARG, "neap_plan_new: %d inputs, at most %d are "
-                   "possible", nin, MOST_INPUTS);
+                   "possible", nin, NX_MAXSHOWN);
   for (int i = 0; i < nin; i++) {
     if (neap_dtype_name(in[i].dtype) == NULL || in[i].ndim < 0)
       return nx_fail(C, NEAP_EARG, "neap_plan_new: input %d has no type or "
@@ -76,7 +75,7 @@ static int headers (nx_ctx *C, int nin, const neap_view *in,
 
 neap_plan *neap_plan_new (neap_ctx *C, neap_model *m, int nin,
                           const neap_view *in, void *memory, size_t size) {
-  const nx_tensor *shapes[MOST_INPUTS];
+  const nx_tensor *shapes[NX_MAXSHOWN];
   size_t mark = nx_push(C);
   nx_plan *p = NULL;
   if (nx_status(C)) return NULL;

@@ -100,8 +100,6 @@ neap_code neap_read (neap_ctx *C, const neap_tensor *t, void *data,
 }
 
 
-#define MAXARGS 640
-
 static int check_count (nx_ctx *C, const nx_op *op, int nin) {
   int optional, list, n = nx_names_count(op->inputs, &optional, &list);
   if (list ? nin < 1 : (nin > n || nin < n - optional))
@@ -142,7 +140,7 @@ static int visible (const nx_op *op, int n) {
 neap_code neap_apply (neap_ctx *C, const char *name, const char *options,
                       int nin, neap_tensor *const *in, int nout,
                       neap_tensor **out) {
-  union { char bytes[MAXARGS]; double d; int64_t i; void *p; } args;
+  union { char bytes[NX_MAXARGS]; double d; int64_t i; void *p; } args;
   const nx_op *op = nx_op_named(name);
   size_t mark = nx_push(C);
   int n;

@@ -300,7 +300,7 @@ static const nx_optim *optim_named (const char *name) {
 neap_optim *neap_optimizer (neap_ctx *C, const char *name,
                             const char *options, int n,
                             neap_tensor *const *parameters) {
-  union { char bytes[640]; double d; int64_t i; void *p; } args;
+  union { char bytes[NX_MAXARGS]; double d; int64_t i; void *p; } args;
   const nx_optim *kind = optim_named(name);
   nx_optimizer *o;
   if (nx_status(C)) return NULL;

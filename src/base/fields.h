@@ -9,6 +9,7 @@
 #include "base/context.h"
 
 #define NX_MAXFIELDS 24
+#define NX_MAXARGS 640           /* bytes of a structure of options */
 
 /*
 ** Kinds: id, name, what the member of the structure is.

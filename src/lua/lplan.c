@@ -58,13 +58,6 @@ static int n_trace_cancel (lua_State *L) {
 }
 
 
-static int sees_same (const nx_tensor *a, const nx_tensor *b) {
-  return a == b || (a->store == b->store && a->data == b->data &&
-                    a->dtype == b->dtype && nx_same_shape(a, b) &&
-                    memcmp(a->stride, b->stride,
-                           a->ndim * sizeof(*a->stride)) == 0);
-}
-
 /* names of weights: those of the module (stack: names, tensors), and of
    constants, which come into the table at 'constants' */
 static void name_weights (lua_State *L, nl_state *S, nx_graph *g, int names,
@@ -75,7 +68,7 @@ static void name_weights (lua_State *L, nl_state *S, nx_graph *g, int names,
     nx_wire *w = &g->wires[i];
     if (w->origin != NX_WEIGHT || w->t == NULL) continue;
     for (int k = 0; k < n && !*w->name; k++)
-      if (sees_same(own[k], w->t)) {
+      if (nx_same_elements(own[k], w->t)) {
         lua_rawgeti(L, names, k + 1);
         snprintf(w->name, sizeof(w->name), "%s", lua_tostring(L, -1));
         lua_pop(L, 1);
@@ -271,8 +264,8 @@ static int p_results (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_plan *p = check_plan(L, S);
   int n = nx_plan_outputs(p);
-  nl_tensor *h[64];
-  nx_tensor *y[64];
+  nl_tensor *h[NX_MAXSHOWN];
+  nx_tensor *y[NX_MAXSHOWN];
   size_t mark = S->mark;
   nl_newhandles(L, S, n, h);
   for (int i = 0; i < n; i++) {

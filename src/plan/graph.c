@@ -5,8 +5,6 @@
 #include <string.h>
 #include "plan/graph.h"
 
-#define MAX_ARGUMENTS 640
-
 
 nx_graph *nx_graph_new (nx_ctx *C) {
   nx_graph *g = nx_alloc(C, sizeof(*g));
@@ -156,7 +154,7 @@ static int check_target (nx_ctx *C, const nx_graph *g, const nx_call *c,
 }
 
 static int run_call (nx_ctx *C, const nx_call *c, nx_tensor **wires) {
-  union { char bytes[MAX_ARGUMENTS]; double d; int64_t i; void *p; } args;
+  union { char bytes[NX_MAXARGS]; double d; int64_t i; void *p; } args;
   nx_tensor *few[16], **in = few;
   int n;
   if (c->nin > 16) in = nx_alloc(C, (size_t)c->nin * sizeof(*in));

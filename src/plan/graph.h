@@ -12,6 +12,7 @@ typedef enum nx_origin {
   NX_GIVEN, NX_WEIGHT, NX_LITERAL, NX_RESULT
 } nx_origin;
 
+#define NX_MAXSHOWN 64          /* inputs and outputs of a graph */
 #define NX_MAXWIRE 200          /* bytes of a name, with the zero */
 
 typedef struct nx_wire {

@@ -184,13 +184,11 @@ static int read_wire (const reading *r, const nx_json *j, const int *numbers,
 }
 
 
-#define MAX_SHOWN 64             /* inputs and results of a call or graph */
-
 static int read_inputs (const reading *r, const nx_json *list,
                         int *numbers) {
   nx_value v;
   if (list == NULL || list->type != NX_JSON_ARRAY ||
-      list->length > MAX_SHOWN)
+      list->length > NX_MAXSHOWN)
     return bad(r->C, "has no list of inputs, or a long one");
   for (const nx_json *j = list->child; j; j = j->next) {
     const nx_json *name = nx_json_get(j, "name"), *shape, *type;
@@ -218,18 +216,18 @@ static int read_call (const reading *r, const nx_json *j, int **numbers,
   const nx_json *name = nx_json_get(j, "op"), *in = nx_json_get(j, "in");
   const nx_json *out = nx_json_get(j, "out"), *at;
   const nx_json *inplace = nx_json_get(j, "inplace");
-  union { char bytes[640]; double d; int64_t i; void *p; } args;
-  int wires[MAX_SHOWN], n = 0, nout = 1;
+  union { char bytes[NX_MAXARGS]; double d; int64_t i; void *p; } args;
+  int wires[NX_MAXSHOWN], n = 0, nout = 1;
   const nx_op *op = NULL;
   nx_call *c;
   if (name && name->type == NX_JSON_STRING) op = nx_op_named(name->text);
   if (op == NULL || op->compose)
     return nx_fail(r->C, NEAP_EFORMAT, "the graph calls '%.40s', which is "
                    "no operation", name && name->text ? name->text : "");
-  if (in == NULL || in->type != NX_JSON_ARRAY || in->length > MAX_SHOWN)
+  if (in == NULL || in->type != NX_JSON_ARRAY || in->length > NX_MAXSHOWN)
     return bad(r->C, "has a call without inputs, or with too many");
   if (out && (out->type != NX_JSON_INT || out->i < 0 ||
-              out->i > MAX_SHOWN))
+              out->i > NX_MAXSHOWN))
     return bad(r->C, "has a call with a strange number of results");
   if (out) nout = (int)out->i;
   for (at = in->child; at; at = at->next) {
@@ -262,9 +260,9 @@ static int read_call (const reading *r, const nx_json *j, int **numbers,
 
 static int read_outputs (const reading *r, const nx_json *list,
                          const int *numbers, int count) {
-  int wires[MAX_SHOWN], n = 0;
+  int wires[NX_MAXSHOWN], n = 0;
   if (list == NULL || list->type != NX_JSON_ARRAY || list->length < 1 ||
-      list->length > MAX_SHOWN)
+      list->length > NX_MAXSHOWN)
     return bad(r->C, "has no outputs, or too many");
   for (const nx_json *j = list->child; j; j = j->next) {
     wires[n] = read_wire(r, j, numbers, count);
@@ -275,7 +273,7 @@ static int read_outputs (const reading *r, const nx_json *list,
 
 
 static int read_all (reading *r, const nx_json *top) {
-  int room = 2 * MAX_SHOWN, count;
+  int room = 2 * NX_MAXSHOWN, count;
   int *numbers = nx_alloc(r->C, (size_t)room * sizeof(int));
   const nx_json *calls = nx_json_get(top, "calls");
   if (numbers == NULL) return nx_status(r->C);

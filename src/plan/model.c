@@ -246,9 +246,6 @@ const nx_tensor *nx_model_input (const nx_model *m, int i) {
 ** Its graph for given shapes, recorded in a context of the workshop: a
 ** runtime that ends as soon as the plan is made.
 */
-#define MOST_INPUTS 64
-#define MOST_OUTPUTS 64
-
 typedef struct seen {
   const nx_model *m;
   nx_ctx *C;
@@ -272,7 +269,7 @@ static nx_tensor *sample (nx_ctx *C, const nx_tensor *like, int64_t base) {
 
 static int check_given (nx_ctx *C, const nx_model *m, int nin,
                         const nx_tensor *const *in) {
-  if (m->g == NULL && (nin < 1 || nin > MOST_INPUTS))
+  if (m->g == NULL && (nin < 1 || nin > NX_MAXSHOWN))
     return nx_fail(C, NEAP_EARG, "the shapes of the inputs are needed: the "
                    "file holds layers, which take many");
   if (m->g && nin != m->g->ngiven)
@@ -335,7 +332,7 @@ static void mark_passing (const nx_model *m, nx_graph *g) {
 /* in the workshop's context C; what fails there, fails there */
 static nx_graph *record (nx_ctx *C, const nx_model *m, int nin,
                          const nx_tensor *const *in) {
-  nx_tensor *given[MOST_INPUTS], *out[MOST_OUTPUTS];
+  nx_tensor *given[NX_MAXSHOWN], *out[NX_MAXSHOWN];
   nx_recorder *r;
   int n;
   C->recording = 0;
@@ -358,7 +355,7 @@ static void let_go (void *held) { nx_model_unref(held); }
 nx_plan *nx_model_plan (nx_ctx *C, nx_model *m, int nin,
                         const nx_tensor *const *in, void *memory,
                         size_t size) {
-  const nx_tensor *recorded[MOST_INPUTS];
+  const nx_tensor *recorded[NX_MAXSHOWN];
   nx_arena shop;
   nx_ctx *S = NULL;
   nx_graph *g = NULL;
@@ -413,12 +410,12 @@ static double difference (nx_ctx *C, const nx_tensor *y, nx_tensor *want) {
 }
 
 int nx_model_check (nx_ctx *C, nx_model *m, double *worst) {
-  const nx_tensor *in[MOST_INPUTS];
+  const nx_tensor *in[NX_MAXSHOWN];
   size_t mark = nx_push(C);
   nx_plan *p;
   int n = 0, nout;
   *worst = 0;
-  while (n < MOST_INPUTS && (in[n] = example(m, 'x', n)) != NULL) n++;
+  while (n < NX_MAXSHOWN && (in[n] = example(m, 'x', n)) != NULL) n++;
   if (n == 0) return 0;
   p = nx_model_plan(C, m, n, in, NULL, 0);
   if (p == NULL) return -1;

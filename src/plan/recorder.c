@@ -17,13 +17,8 @@ struct nx_recorder {
 static int wire_of (const nx_graph *g, const nx_tensor *t) {
   for (int i = g->nwires - 1; i >= 0; i--)
     if (g->wires[i].t == t) return i;
-  for (int i = g->nwires - 1; i >= 0; i--) {
-    const nx_tensor *own = g->wires[i].t;
-    if (own && own->store == t->store && own->data == t->data &&
-        own->dtype == t->dtype && nx_same_shape(own, t) &&
-        memcmp(own->stride, t->stride,
-               t->ndim * sizeof(*t->stride)) == 0) return i;
-  }
+  for (int i = g->nwires - 1; i >= 0; i--)
+    if (g->wires[i].t && nx_same_elements(g->wires[i].t, t)) return i;
   return -1;
 }
 
@@ -245,10 +240,10 @@ static int shapes_only (nx_graph *g) {
 
 
 static int find_outputs (nx_recorder *r, int n, nx_tensor *const *out) {
-  int wires[64];
-  if (n < 1 || n > 64)
-    return nx_fail(r->C, NEAP_EARG, "export: %d results, expected 1 to 64",
-                   n);
+  int wires[NX_MAXSHOWN];
+  if (n < 1 || n > NX_MAXSHOWN)
+    return nx_fail(r->C, NEAP_EARG, "export: %d results, expected 1 to %d",
+                   n, NX_MAXSHOWN);
   for (int i = 0; i < n; i++) {
     wires[i] = wire_of(r->g, out[i]);
     if (wires[i] < 0) wires[i] = outside(r, out[i]);
