@@ -75,9 +75,15 @@ lib-infer:
 	  -Wno-unused-function -Wno-unused-const-variable" \
 	  FOLDERS="base simd tensor io grad op nn plan api" \
 	  LEFT_OUT=src/api/train.c lib
-	cp $(B)/infer/libneap.a $(B)/libneap_infer.a
-	$(CC) -shared -o $(B)/libneap_infer.so -Wl,--whole-archive \
-	  $(B)/libneap_infer.a -Wl,--no-whole-archive -lm -pthread
+	@$(MAKE) --no-print-directory $(B)/libneap_infer.so
+
+# Two runs of the specs ask for these at once: what is there is left alone.
+$(B)/libneap_infer.a: $(B)/infer/libneap.a
+	cp $< $@
+
+$(B)/libneap_infer.so: $(B)/libneap_infer.a
+	$(CC) -shared -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive \
+	  -lm -pthread
 
 # One relocatable object whose inner names are local: a host's own functions
 # cannot take the place of ours.
@@ -88,11 +94,16 @@ $(B)/libneap.a: $(CORE_O)
 	ar rcs $@ $(B)/neap_all.o
 
 # The core as neap.c and neap.h, to be compiled with a host's own files.
-single: $(B)/gen/ops.h
-	@mkdir -p $(B)/single
-	$(LUA) src/gen/join.lua $(B)/single/neap.c src $(B)/gen \
+single: $(B)/single/neap.c $(B)/single/neap.h
+
+$(B)/single/neap.c: $(B)/gen/ops.h $(wildcard src/*/*.h) src/gen/join.lua
+	@mkdir -p $(@D)
+	$(LUA) src/gen/join.lua $@ src $(B)/gen \
 	  $(sort $(CORE)) $(B)/gen/ops.c $(B)/gen/layers.c $(B)/gen/optims.c
-	cp src/neap.h $(B)/single/neap.h
+
+$(B)/single/neap.h: src/neap.h
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(B)/neap.so: $(CORE_O) $(LUA_O)
 	$(CC) -shared -o $@ $^ $(LIBS)
