@@ -49,6 +49,7 @@ endif
 # --- files ------------------------------------------------------------------
 FOLDERS = base simd tensor io grad op nn optim plan api
 LEFT_OUT =
+MODELS  =
 CORE    = $(filter-out $(LEFT_OUT),\
           $(wildcard $(patsubst %,src/%/*.c,$(FOLDERS))))
 BINDING = $(wildcard src/lua/*.c)
@@ -58,24 +59,40 @@ CORE_O  = $(foreach f,$(CORE),$(call name,$(f))) \
 LUA_O   = $(foreach f,$(BINDING),$(call name,$(f))) $(B)/gen_files.o
 LUA_FILES = $(shell find lua -name '*.lua')
 
-.PHONY: all lib-infer single deps demo test specs-of-program fuzz fuzzer replay replayers golden bench lint install clean lib rock rock-install print-libs
+.PHONY: all lib-infer lib-models lib-of-models single deps demo test specs-of-program fuzz fuzzer replay replayers golden bench lint install clean lib rock rock-install print-libs
 .DELETE_ON_ERROR:
 
 all: $(B)/neap.so $(B)/neap
 
 lib: $(B)/libneap.a
+lib-of-models: $(B)/libneap_models.a
 
-# Inference alone: no Lua, no BLAS, no gradients, vectors for float only;
-# small rather than fast to compile for every processor. Link with
-# -Wl,--gc-sections.
+# Inference alone: no Lua, no BLAS, no gradients, losses, linear algebra or
+# readers of data, vectors for float only; small rather than fast for every
+# processor. Link with -Wl,--gc-sections.
+LEARNING = src/api/train.c src/nn/loss.c src/grad/picture.c \
+  src/tensor/lapack.c \
+  $(patsubst %,src/op/%.c,ctc entropy nll margin likelihood penalty \
+    recurrencegrad attentionback convolvekernel factors solve matrices \
+    orthogonal) \
+  $(patsubst %,src/io/%.c,csv idx npy zip columns vocabulary number)
+INFER = $(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none SAN= \
+  SIMD_OPT=-Os OPT="-Os -DNX_INFER -DNX_SMALL -ffunction-sections \
+  -fdata-sections -fno-asynchronous-unwind-tables \
+  -Wno-unused-function -Wno-unused-const-variable" \
+  FOLDERS="base simd tensor io grad op nn plan api" LEFT_OUT="$(LEARNING)"
+
 lib-infer:
-	@$(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none SAN= \
-	  SIMD_OPT=-Os OPT="-Os -DNX_INFER -DNX_SMALL -ffunction-sections \
-	  -fdata-sections -fno-asynchronous-unwind-tables \
-	  -Wno-unused-function -Wno-unused-const-variable" \
-	  FOLDERS="base simd tensor io grad op nn plan api" \
-	  LEFT_OUT=src/api/train.c lib
+	@$(INFER) lib
 	@$(MAKE) --no-print-directory $(B)/libneap_infer.so
+
+# The same with only the operations that some models call:
+#   make lib-models MODELS="net.safetensors ..."
+lib-models:
+	@[ -n "$(MODELS)" ] || { echo 'MODELS="net.safetensors ..." is missing'; \
+	  exit 1; }
+	@$(INFER) lib-of-models
+	cp $(B)/infer/libneap_models.a $(B)
 
 # Two runs of the specs ask for these at once: what is there is left alone.
 $(B)/libneap_infer.a: $(B)/infer/libneap.a
@@ -88,10 +105,13 @@ $(B)/libneap_infer.so: $(B)/libneap_infer.a
 # One relocatable object whose inner names are local: a host's own functions
 # cannot take the place of ours.
 $(B)/libneap.a: $(CORE_O)
-	ld -r -o $(B)/neap_all.o $^
-	objcopy --localize-hidden $(B)/neap_all.o
+$(B)/libneap_models.a: $(filter-out $(B)/gen_%,$(CORE_O)) \
+  $(B)/few_ops.o $(B)/few_layers.o
+$(B)/libneap.a $(B)/libneap_models.a:
+	ld -r -o $(@:.a=.o) $^
+	objcopy --localize-hidden $(@:.a=.o)
 	rm -f $@
-	ar rcs $@ $(B)/neap_all.o
+	ar rcs $@ $(@:.a=.o)
 
 # The core as neap.c and neap.h, to be compiled with a host's own files.
 single: $(B)/single/neap.c $(B)/single/neap.h
@@ -119,15 +139,24 @@ $(B)/settings: FORCE
 FORCE:
 
 $(B)/gen/ops.h: src/gen/gather.lua $(CORE) $(B)/settings
-	$(LUA) src/gen/gather.lua src $(B)/gen
+	$(LUA) src/gen/gather.lua src $(B)/gen $(LEFT_OUT)
 	@touch $@
 $(B)/gen/ops.c $(B)/gen/layers.c $(B)/gen/optims.c: $(B)/gen/ops.h
+
+# what some models call; a file that would not change is left alone
+$(B)/few/ops.c: FORCE
+	@mkdir -p $(@D)
+	$(LUA) src/gen/gather.lua src $(@D) $(LEFT_OUT) $(MODELS)
+$(B)/few/layers.c: $(B)/few/ops.c
 
 $(B)/gen/files.c: src/gen/embed.lua $(LUA_FILES) $(B)/settings
 	$(LUA) src/gen/embed.lua $@ lua
 
 $(B)/gen_%.o: $(B)/gen/%.c $(B)/gen/ops.h $(B)/settings
 	$(CC) $(FLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/few_%.o: $(B)/few/%.c $(B)/settings
+	$(CC) $(FLAGS) -c -o $@ $<
 
 define compile
 $(call name,$(1)): $(1) $(B)/gen/ops.h $(B)/settings

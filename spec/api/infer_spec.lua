@@ -160,6 +160,33 @@ describe("the library for inference", function()
     assert.is_nil(names:find "neap_backward")
   end)
 
+  -- The specs run twice at the same time: one after the other here.
+  it("has only the operations of some models, if it shall be small",
+  function()
+    local here = os.tmpname()
+    os.remove(here)
+    must("mkdir " .. here)
+    must(("%s/neap examples/embed/models.lua %s"):format(build, here))
+    must((
+      "flock %s/infer/settings sh -c 'make -s lib-models B=%s " ..
+      "MODELS=%s/hello.safetensors && gcc -std=gnu99 -Os -Isrc -o %s/hello " ..
+      "examples/embed/hello.c %s/libneap_models.a -lm -lpthread " ..
+      "-Wl,--gc-sections -s'"):format(build, build, here, here, build))
+    local file = io.open(here .. "/hello")
+    assert.is_true(file:seek "end" < 400000)
+    file:close()
+    local numbers = must(("%s/hello %s/hello.safetensors"):format(here, here))
+    assert.matches("%d%.%d+ ", numbers)
+    local text, ok = run(("%s/hello %s/audio.safetensors"):format(here, here))
+    assert.is_false(ok)
+    assert.matches("the graph calls 'lstm', which is no operation of this " ..
+                   "library", text)
+    text, ok = run("make -s lib-models B=" .. build)
+    assert.is_false(ok)
+    assert.matches("MODELS=.- is missing", text)
+    os.execute("rm -r " .. here)
+  end)
+
   it("runs under LuaJIT", function()
     if not select(2, run("luajit -v")) then
       pending "skipped: no luajit"

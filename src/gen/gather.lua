@@ -1,14 +1,20 @@
 -- Collects descriptors, so that nothing is listed by hand.
 --
---   lua gather.lua SOURCE-FOLDER OUTPUT-FOLDER
+--   lua gather.lua SOURCE-FOLDER OUTPUT-FOLDER [C FILES] [MODEL FILES]
 --
--- Reads the C files of op/, nn/ and optim/ and writes
+-- Reads the C files of op/, nn/ and optim/, but those that are named, and
+-- writes
 --   ops.h      prototypes of the functions marked OPFN, and descriptors
 --   ops.c      the list of operations, nx_ops
 --   layers.c   the list of layers, nx_layers
 --   optims.c   the list of optimisers, nx_optims
 
 local source, output = arg[1], arg[2]
+local left_out, models = {}, {}
+for i = 3, #arg do
+  if arg[i]:find "%.c$" then left_out[arg[i]] = true
+  else models[#models + 1] = arg[i] end
+end
 
 -- The paths of a folder's C files, sorted: the same build everywhere.
 local function files(folder)
@@ -81,7 +87,7 @@ end
 local function descriptors(folder, kind)
   local found = {}
   for _, path in ipairs(files(folder)) do
-    local text = read(path)
+    local text = left_out[path] and "" or read(path)
     for name in text:gmatch("\nconst " .. kind .. " " .. kind ..
                             "_([%w_]+) = {") do
       found[#found + 1] = name
@@ -134,10 +140,34 @@ local function prototypes(names)
   return table.concat(out, "\n")
 end
 
+-- The operations that exported models call: their graphs are JSON within
+-- the JSON at the beginning of the file.
+local function called(paths)
+  local used = {}
+  for _, path in ipairs(paths) do
+    local file = assert(io.open(path, "rb"))
+    local header = file:read(string.unpack("<I8", file:read(8)))
+    file:close()
+    assert(header:find('"neap.graph"', 1, true), path ..
+           ": holds no recorded graph (net:export writes one)")
+    for name in header:gmatch [[\"op\":\"([%w_]+)\"]] do
+      used[name] = true
+    end
+  end
+  return used
+end
+
 local ops = descriptors("op", "nx_op")
+local layers = descriptors("nn", "nx_layer")
 write("ops.h", prototypes(ops))
+if #models > 0 then          -- only what these need; they need no layers
+  local used, few = called(models), {}
+  for _, name in ipairs(ops) do
+    if used[name] then few[#few + 1] = name end
+  end
+  ops, layers = few, {}
+end
 write("ops.c", list_file("nx_op", "grad/op.h", ops))
-write("layers.c", list_file("nx_layer", "nn/module.h",
-                            descriptors("nn", "nx_layer")))
+write("layers.c", list_file("nx_layer", "nn/module.h", layers))
 write("optims.c", list_file("nx_optim", "optim/optimizer.h",
                             descriptors("optim", "nx_optim")))

@@ -178,7 +178,8 @@ static int id##_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, \
 }
 #define NX_RECURRENT_FUNCTIONS(id) \
   .fields = nx_recurrence_fields, .argsize = sizeof(nx_recurrence_args), \
-  .shape = id##_shape, .forward = id##_forward, .grad = id##_grad, \
-  .fused = id##_fused
+  .shape = id##_shape, .forward = id##_forward, \
+  .grad = NX_LEARN(id##_grad), \
+  .fused = NX_LEARN(id##_fused)
 
 #endif

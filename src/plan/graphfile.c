@@ -223,7 +223,8 @@ static int read_call (const reading *r, const nx_json *j, int **numbers,
   if (name && name->type == NX_JSON_STRING) op = nx_op_named(name->text);
   if (op == NULL || op->compose)
     return nx_fail(r->C, NEAP_EFORMAT, "the graph calls '%.40s', which is "
-                   "no operation", name && name->text ? name->text : "");
+                   "no operation of this library",
+                   name && name->text ? name->text : "");
   if (in == NULL || in->type != NX_JSON_ARRAY || in->length > NX_MAXSHOWN)
     return bad(r->C, "has a call without inputs, or with too many");
   if (out && (out->type != NX_JSON_INT || out->i < 0 ||

@@ -42,7 +42,7 @@ static T FN(attend_exp) (T *z, size_t n, T shift) {
     vstore(z + i, p);
     sum = vadd(sum, p);
   }
-  if (i < n) {
+  if (PARTIAL(i)) {
     vstore_n(z + i, FN(vexp)(vsub(vload_n(z + i, n - i), s)), n - i);
     for (; i < n; i++) rest += z[i];
   }

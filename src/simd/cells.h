@@ -20,7 +20,7 @@ static void FN(name) (size_t rows, size_t n, void *const *p, \
     for (int k = 0; k < NX_CELL_PARTS; k++) \
       at[k] = p[k] ? (T *)p[k] + (ptrdiff_t)r * step[k] : NULL; \
     for (; i + W <= n; i += W) body(vload, vstore) \
-    if (i < n) body(LOAD, STORE) \
+    if (PARTIAL(i)) body(LOAD, STORE) \
   } \
 }
 #define LOAD(q) vload_n(q, n - i)

@@ -13,7 +13,7 @@ static void FN(lay) (size_t rows, size_t n, const void *px, ptrdiff_t xs,
   for (; rows > 0; rows--, x += xs, y += ys) {
     size_t i = 0;
     for (; i + W <= n; i += W) vstore(y + i, vload(x + i));
-    if (i < n) vstore_n(y + i, vload_n(x + i, n - i), n - i);
+    if (PARTIAL(i)) vstore_n(y + i, vload_n(x + i, n - i), n - i);
   }
 }
 
@@ -60,7 +60,7 @@ static void FN(collect) (size_t k, const ptrdiff_t *tap, const void *px,
       size_t i = 0, n = run[r].length;
       for (; i + W <= n; i += W) vstore(o + i, vload(from + i));
       if (W > 1 && i + W / 2 == n) memcpy(o + i, from + i, HALF);
-      else if (i < n) vstore_n(o + i, vload_n(from + i, n - i), n - i);
+      else if (PARTIAL(i)) vstore_n(o + i, vload_n(from + i, n - i), n - i);
       o += n;
     }
   }
@@ -85,7 +85,7 @@ static void FN(spread) (size_t k, const ptrdiff_t *tap, void *px,
       for (; i + W <= n; i += W)
         vstore(to + i, vadd(vload(to + i), vload(f + i)));
       if (W > 1 && i + W / 2 == n) FN(add_half)(to + i, f + i);
-      else if (i < n)
+      else if (PARTIAL(i))
         vstore_n(to + i, vadd(vload_n(to + i, n - i), vload_n(f + i, n - i)),
                  n - i);
       f += n;

@@ -20,7 +20,7 @@ static T FN(name##_block) (size_t n, const T *x) { \
     s3 = step(vload(x + i + 3 * W), s3); \
   } \
   for (; i + W <= n; i += W) s0 = step(vload(x + i), s0); \
-  if (i < n) s1 = step(vload_n(x + i, n - i), s1); \
+  if (PARTIAL(i)) s1 = step(vload_n(x + i, n - i), s1); \
   return FN(across_sum)(vadd(vadd(s0, s1), vadd(s2, s3))); \
 } \
 static T FN(name##_pairs) (size_t n, const T *x) { \
@@ -53,7 +53,7 @@ static T FN(squares_block) (size_t n, const T *x, V shift) {
     s0 = vfma(a, a, s0);
     s1 = vfma(b, b, s1);
   }
-  if (i < n) {                 /* what is masked out would count as 0 */
+  if (i < n) {           /* what is masked out would count as 0 */
     T d[2 * W];
     size_t m = n - i;
     memset(d, 0, sizeof(d));
@@ -181,7 +181,7 @@ static size_t FN(rivals_##kept) (size_t n, const T *x, uint32_t row, \
     vstore(best + i, keep); \
     vstore((T *)(void *)(at + i), where); \
   } \
-  if (i < n) { \
+  if (PARTIAL(i)) { \
     V v = vload_n(x + i, n - i), b = vload_n(best + i, n - i); \
     V p = vload_n((const T *)(const void *)(at + i), n - i); \
     RIVAL(kept) \

@@ -12,20 +12,29 @@
 
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
+/* elements are left for a last vector, which they do not fill */
+#define PARTIAL(i) (W > 1 && (i) < n)
 
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* portable */
+/* portable; where there are better ones beside it, small before fast */
+#if defined(NX_SMALL) && defined(__x86_64__)
+#define UNROLL
+#else
+#define UNROLL UNROLLED
+#endif
 #define ISA c
 #define VECTOR_H "simd/vector_c.h"
 #include "simd/types.h"
 #undef ISA
 #undef VECTOR_H
+#undef UNROLL
+#define UNROLL UNROLLED
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -150,7 +150,6 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(map, affine)         /* y = c0 (p1 - c2) + c1 */ \
   X(map, affine_relu) \
   X(map, mix)            /* y = c0 p1 + c1 (p2 - c3) + c2 */ \
-  X(map, mix_relu)       /* the same with p1 only where p3 > 0 */ \
   X(map, lerp)           /* y = p1 + p3 (p2 - p1) */ \
   X(map, square_from)    /* y = p1 + (p2 - p3)^2 */ \
   X(map, blend)          /* y = p1 p2 + p3 p4 + p5 */ \
@@ -164,9 +163,29 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(map, leaky_relu) X(map, hardtanh) X(map, hardswish) \
   X(map, hardsigmoid) X(map, softplus) X(map, logsigmoid) \
   X(map, softsign) X(map, tanhshrink) X(map, softshrink) \
-  X(map, elastic_slope) X(map, elastic_shrink) \
+  X(map, elastic_shrink) \
   X(map, hardshrink) X(map, threshold) \
-  /* gradients of these: p1 is gy, p2 is y or x */ \
+  X(fold, sum) X(fold, sum_squares) X(fold, sum_abs) X(fold, prod) \
+  X(fold, largest) X(fold, smallest) X(fold, logsumexp) \
+  X(around, squares_around) \
+  X(best, max) X(best, min) \
+  X(rival, max_rival) X(rival, min_rival) \
+  X(row, softmax) X(row, log_softmax) \
+  X(row, cumsum) X(row, cumprod) \
+  X(softened, softened) \
+  X(normalise, normalise) \
+  X(fill, uniform) X(fill, normal) \
+  X(drop, drop) \
+  X(product, product) X(pack, pack) X(packed, packed) \
+  X(cell, rnn_tanh) X(cell, rnn_relu) X(cell, lstm) X(cell, gru) \
+  X(attend, attend) \
+  X(finish, finish) \
+  X(lay, lay) X(deal, deal) \
+  X(collect, collect) X(patch, patch) X(sweep, sweep)
+
+/* What only training needs: gradients, and steps of optimisers. */
+#define NX_LEARN_LIST(X) \
+  /* of the activations: p1 is gy, p2 is y or x */ \
   X(map, relu_grad) X(map, tanh_grad) X(map, sigmoid_grad) \
   X(map, silu_grad) X(map, gelu_grad) X(map, gelu_tanh_grad) \
   X(map, mish_grad) X(map, elu_grad) X(map, celu_grad) X(map, selu_grad) \
@@ -174,32 +193,17 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
   X(map, hardsigmoid_grad) X(map, softplus_grad) X(map, logsigmoid_grad) \
   X(map, softsign_grad) X(map, tanhshrink_grad) X(map, softshrink_grad) \
   X(map, hardshrink_grad) X(map, threshold_grad) \
+  X(map, elastic_slope) \
+  X(map, mix_relu)       /* mix, with p1 only where p3 > 0 */ \
+  X(row, softmax_grad) X(row, log_softmax_grad) \
+  X(normalise_grad, normalise_grad) X(gradient_sums, gradient_sums) \
+  X(cell, rnn_tanh_back) X(cell, rnn_relu_back) X(cell, lstm_back) \
+  X(cell, gru_back) X(attend, attend_again) X(attend, attend_slope) \
+  X(spread, spread) X(weigh, weigh) \
   X(map, sgd)            /* see optim/sgd.c */ \
   X(map, adam)           /* see optim/adam.c */ \
   X(map, nadam) X(map, adagrad) X(map, adadelta) X(map, rmsprop) \
-  X(map, adamax) X(map, rprop) X(map, lion) \
-  X(fold, sum) X(fold, sum_squares) X(fold, sum_abs) X(fold, prod) \
-  X(fold, largest) X(fold, smallest) X(fold, logsumexp) \
-  X(around, squares_around) \
-  X(best, max) X(best, min) \
-  X(rival, max_rival) X(rival, min_rival) \
-  X(row, softmax) X(row, log_softmax) \
-  X(row, softmax_grad) X(row, log_softmax_grad) \
-  X(row, cumsum) X(row, cumprod) \
-  X(softened, softened) \
-  X(normalise, normalise) X(normalise_grad, normalise_grad) \
-  X(gradient_sums, gradient_sums) \
-  X(fill, uniform) X(fill, normal) \
-  X(drop, drop) \
-  X(product, product) X(pack, pack) X(packed, packed) \
-  X(cell, rnn_tanh) X(cell, rnn_relu) X(cell, lstm) X(cell, gru) \
-  X(cell, rnn_tanh_back) X(cell, rnn_relu_back) X(cell, lstm_back) \
-  X(cell, gru_back) \
-  X(attend, attend) X(attend, attend_again) X(attend, attend_slope) \
-  X(finish, finish) \
-  X(lay, lay) X(deal, deal) \
-  X(collect, collect) X(spread, spread) X(patch, patch) \
-  X(sweep, sweep) X(weigh, weigh)
+  X(map, adamax) X(map, rprop) X(map, lion)
 
 /* Of whole numbers only. */
 #define NX_WHOLE_LIST(X) \
@@ -211,6 +215,7 @@ typedef void nx_gradient_sums_fn (size_t n, const void *g, const void *x,
 typedef struct nx_kernels {
 #define NX_X(kind, name) nx_##kind##_fn *name;
   NX_KERNEL_LIST(NX_X)
+  NX_LEARN_LIST(NX_X)
   NX_WHOLE_LIST(NX_X)
 #undef NX_X
   int lanes;                   /* of a vector */

@@ -18,18 +18,16 @@ static void FN(name) (size_t n, void *const *p, unsigned fixed, \
 #define MAP1(name, formula) \
 MAP_HEAD(name) \
   const T *x1 = p[1]; \
-  if (fixed & 2) { \
-    V a = vset(*x1); \
-    const V r = formula; \
-    for (; at + W <= n; at += W) vstore(y + at, r); \
-    if (at < n) vstore_n(y + at, r, n - at); \
+  if ((fixed & 2) && n > 1) {          /* the first, for all */ \
+    FN(name)(1, p, 0, c); \
+    for (at = 1; at < n; at++) y[at] = y[0]; \
     return; \
   } \
   for (; at + W <= n; at += W) { \
     V a = vload(x1 + at); \
     vstore(y + at, formula); \
   } \
-  if (at < n) { \
+  if (PARTIAL(at)) { \
     V a = vload_n(x1 + at, n - at); \
     vstore_n(y + at, formula, n - at); \
   } \
@@ -42,7 +40,7 @@ MAP_HEAD(name) \
     V a = AT(1), b = AT(2); \
     vstore(y + at, formula); \
   } \
-  if (at < n) { \
+  if (PARTIAL(at)) { \
     V a = AT_N(1), b = AT_N(2); \
     vstore_n(y + at, formula, n - at); \
   } \
@@ -55,7 +53,7 @@ MAP_HEAD(name) \
     V a = AT(1), b = AT(2), d = AT(3); \
     vstore(y + at, formula); \
   } \
-  if (at < n) { \
+  if (PARTIAL(at)) { \
     V a = AT_N(1), b = AT_N(2), d = AT_N(3); \
     vstore_n(y + at, formula, n - at); \
   } \
@@ -228,7 +226,7 @@ MAP_HEAD(blend)
   OPERAND(1) OPERAND(2) OPERAND(3) OPERAND(4) OPERAND(5)
   for (; at + W <= n; at += W)
     vstore(y + at, vfma(AT(1), AT(2), vfma(AT(3), AT(4), AT(5))));
-  if (at < n)
+  if (PARTIAL(at))
     vstore_n(y + at, vfma(AT_N(1), AT_N(2), vfma(AT_N(3), AT_N(4), AT_N(5))),
              n - at);
 }

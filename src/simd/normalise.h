@@ -27,7 +27,7 @@ static void FN(normalise) (size_t n, const void *px, const void *pw,
 #define LOAD(p, at) vload(p + at)
 #define LOAD_N(p, at) vload_n(p + at, n - at)
   for (; i + W <= n; i += W) SCALED(LOAD, i) vstore(y + i, h); }
-  if (i < n) SCALED(LOAD_N, i) vstore_n(y + i, h, n - i); }
+  if (PARTIAL(i)) SCALED(LOAD_N, i) vstore_n(y + i, h, n - i); }
 #undef SCALED
 }
 
@@ -55,7 +55,7 @@ static void FN(normalise_grad) (size_t n, const void *pg, const void *px,
     s0 = vadd(s0, k); \
     s1 = vfma(k, h, s1); }
   for (; i + W <= n; i += W) SUMS(LOAD, i)
-  if (i < n) {                 /* masked elements of g are 0 */
+  if (PARTIAL(i)) {             /* masked elements of g are 0 */
     SUMS(LOAD_N, i)
   }
   sk = centre ? FN(across_sum)(s0) / (T)n : 0;
@@ -70,7 +70,7 @@ static void FN(normalise_grad) (size_t n, const void *pg, const void *px,
 #define STORE(p, at, v) vstore(p + at, v)
 #define STORE_N(p, at, v) vstore_n(p + at, v, n - at)
   for (i = 0; i + W <= n; i += W) RESULTS(LOAD, STORE, i)
-  if (i < n) RESULTS(LOAD_N, STORE_N, i)
+  if (PARTIAL(i)) RESULTS(LOAD_N, STORE_N, i)
 #undef PARTS
 #undef SUMS
 #undef RESULTS
@@ -102,7 +102,7 @@ ALWAYS void FN(gradient_sums_body) (size_t n, const T *g, const T *x,
     TERM(LOAD, i + W, s1, t1)
   }
   for (; i + W <= n; i += W) TERM(LOAD, i, s0, t0)
-  if (i < n) {                 /* masked elements of g are 0 */
+  if (PARTIAL(i)) {             /* masked elements of g are 0 */
     TERM(LOAD_N, i, s0, t0)
   }
 #undef TERM

@@ -17,7 +17,7 @@ static void FN(softened) (size_t n, const void *px, double shift,
   size_t i = 0;
   for (; i + W <= n; i += W)
     vstore(y + i, vmul(FN(vexp)(vsub(vload(x + i), s)), k));
-  if (i < n)
+  if (PARTIAL(i))
     vstore_n(y + i, vmul(FN(vexp)(vsub(vload_n(x + i, n - i), s)), k),
              n - i);
 }
@@ -45,7 +45,7 @@ static T FN(sum_exp) (size_t n, const T *x, T shift) {
     s1 = vadd(s1, FN(vexp)(vsub(vload(x + i + W), s)));
   }
   for (; i + W <= n; i += W) s0 = vadd(s0, FN(vexp)(vsub(vload(x + i), s)));
-  if (i < n) {
+  if (PARTIAL(i)) {
     T tail[W];
     vstore(tail, FN(vexp)(vsub(vload_n(x + i, n - i), s)));
     for (size_t j = 0; j < n - i; j++) rest += tail[j];
@@ -78,14 +78,14 @@ static void FN(softmax) (size_t n, const void *g, const void *px, void *py) {
     vstore(y + i, e);
     s0 = vadd(s0, e);
   }
-  if (i < n) {
+  if (PARTIAL(i)) {
     T tail[W];
     vstore(tail, FN(vexp)(vsub(vload_n(x + i, n - i), shift)));
     for (size_t j = 0; j < n - i; j++) rest += (y[i + j] = tail[j]);
   }
   k = vset((T)1 / (FN(across_sum)(s0) + rest));
   for (i = 0; i + W <= n; i += W) vstore(y + i, vmul(vload(y + i), k));
-  if (i < n) vstore_n(y + i, vmul(vload_n(y + i, n - i), k), n - i);
+  if (PARTIAL(i)) vstore_n(y + i, vmul(vload_n(y + i, n - i), k), n - i);
 }
 
 /* y = (x - max) - log(sum(exp(x - max))) */
@@ -98,7 +98,7 @@ static void FN(log_softmax) (size_t n, const void *g, const void *px,
   (void)g;
   for (; i + W <= n; i += W)
     vstore(y + i, vsub(vsub(vload(x + i), shift), lse));
-  if (i < n)
+  if (PARTIAL(i))
     vstore_n(y + i, vsub(vsub(vload_n(x + i, n - i), shift), lse), n - i);
 }
 
@@ -111,7 +111,7 @@ static T FN(dot) (size_t n, const T *a, const T *b) {
     s1 = vfma(vload(a + i + W), vload(b + i + W), s1);
   }
   for (; i + W <= n; i += W) s0 = vfma(vload(a + i), vload(b + i), s0);
-  if (i < n)
+  if (PARTIAL(i))
     s1 = vfma(vload_n(a + i, n - i), vload_n(b + i, n - i), s1);
   return FN(across_sum)(vadd(s0, s1));
 }
@@ -125,7 +125,7 @@ static void FN(softmax_grad) (size_t n, const void *pg, const void *py,
   size_t i = 0;
   for (; i + W <= n; i += W)
     vstore(x + i, vmul(vload(y + i), vsub(vload(g + i), s)));
-  if (i < n)
+  if (PARTIAL(i))
     vstore_n(x + i, vmul(vload_n(y + i, n - i),
                          vsub(vload_n(g + i, n - i), s)), n - i);
 }
@@ -139,7 +139,7 @@ static void FN(log_softmax_grad) (size_t n, const void *pg, const void *py,
   size_t i = 0;
   for (; i + W <= n; i += W)
     vstore(x + i, vfnma(FN(vexp)(vload(y + i)), s, vload(g + i)));
-  if (i < n)
+  if (PARTIAL(i))
     vstore_n(x + i, vfnma(FN(vexp)(vload_n(y + i, n - i)), s,
                           vload_n(g + i, n - i)), n - i);
 }

@@ -30,7 +30,7 @@ static void FN(sgd) (size_t n, void *const *p, unsigned fixed,
   for (; i + W <= n; i += W) SGD(vload, vstore, p2 != NULL)
 #define LOAD(q) vload_n(q, n - i)
 #define STORE(q, v) vstore_n(q, v, n - i)
-  if (i < n) SGD(LOAD, STORE, p2 != NULL)
+  if (PARTIAL(i)) SGD(LOAD, STORE, p2 != NULL)
 }
 
 
@@ -65,7 +65,7 @@ static void FN(adam) (size_t n, void *const *p, unsigned fixed,
   size_t i = 0;
   (void)fixed;
   for (; i + W <= n; i += W) ADAM(vload, vstore)
-  if (i < n) ADAM(LOAD, STORE)
+  if (PARTIAL(i)) ADAM(LOAD, STORE)
 }
 #undef SGD
 #undef ADAM
@@ -93,7 +93,7 @@ static void FN(name) (size_t n, void *const *p, unsigned fixed, \
   size_t i = 0; \
   (void)fixed; (void)s1; (void)s2; \
   for (; i + W <= n; i += W) BODY(vload, vstore, body) \
-  if (i < n) BODY(LOAD, STORE, body) \
+  if (PARTIAL(i)) BODY(LOAD, STORE, body) \
 }
 
 /* c: 0 step size, 3 epsilon */
