@@ -9,6 +9,7 @@ local Module = neap.nn.Module
 local declared = {
   {"inputs", "table", help = "names of the inputs"},
   {"allow_numbers", "boolean", default = false},
+  {"fold", "boolean", default = false},
   {"check", "boolean", default = true}
 }
 
@@ -85,7 +86,7 @@ local function record(self, arguments, names, o)
   for i = 1, #given do names[i] = names[i] or (i == 1 and "x" or "x" .. i) end
   local tensor_names, tensors = self:_tensors()
   local done, graph, constants = pcall(neap._trace_end, results, names,
-                                       tensor_names, tensors)
+                                       tensor_names, tensors, o.fold)
   neap._trace_cancel()
   if not done then error(graph, 0) end
   return {graph = graph, constants = constants, given = given,
@@ -126,14 +127,18 @@ end
 local function export(self, path, arguments, o)
   local state, names = {}, o.inputs or {}
   local made = record(self, arguments, names, o)
-  for name, t in pairs(self:state_dict()) do state[name] = t end
+  for name, t in pairs(self:state_dict()) do
+    if not o.fold or made.graph:find('"' .. name .. '"', 1, true) then
+      state[name] = t
+    end
+  end
   for name, t in pairs(made.constants) do state[name] = t end
   examples(state, made.given, made.results)
   local metadata = {
     ["neap.version"] = neap._VERSION, ["neap.graph"] = made.graph,
     ["neap.index_base"] = "1"}
   local ok, tree = pcall(self._description, self)
-  if ok then metadata["neap.module"] = json.encode(tree) end
+  if ok and not o.fold then metadata["neap.module"] = json.encode(tree) end
   local fresh = path .. ".new"        -- a file stands only if it is right
   neap.save(fresh, state, metadata)
   local good, why = pcall(function()
@@ -153,7 +158,9 @@ end
 -- on an input is an error (unless the last argument has allow_numbers =
 -- true). After writing, the file is run with another input and compared
 -- (check = false leaves that out). The example and its results are in the
--- file, for hosts to check.
+-- file, for hosts to check. With fold = true batch normalisation becomes part
+-- of the weights before it: faster and smaller, results differ in their last
+-- bits, and the file can only run (nn.load does not read it).
 -- @param path the file
 -- @param ... inputs, as in a call; options {inputs = {"x", ...}, ...}
 function Module:export(path, ...)

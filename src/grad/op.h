@@ -28,7 +28,8 @@ enum {
   NX_NOGRAD = 16,       /* results carry no gradient */
   NX_INITIALISER = 32,  /* starting values of weights */
   NX_INNER = 64,        /* counts from 0: not for users */
-  NX_ANYTYPE = 128      /* takes types that are for storage only */
+  NX_ANYTYPE = 128,     /* takes types that are for storage only */
+  NX_ACTIVATES = 256    /* computes what its field 'activation' says, too */
 };
 
 struct nx_op {

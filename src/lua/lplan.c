@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "lua/lneap.h"
+#include "plan/fuse.h"
 #include "plan/graphfile.h"
 #include "plan/model.h"
 #include "plan/recorder.h"
@@ -97,8 +98,8 @@ static int text_gc (lua_State *L) {
   return 0;
 }
 
-/* _trace_end({y, ...}, {names of inputs}, {names}, {tensors}) -> the graph
-   as text, constants by name */
+/* _trace_end({y, ...}, {names of inputs}, {names}, {tensors}, fold) -> the
+   graph as text, constants by name */
 static int n_trace_end (lua_State *L) {
   nl_state *S = nl_S(L);
   nx_graph **g;
@@ -107,11 +108,12 @@ static int n_trace_end (lua_State *L) {
   nx_tensor **out;
   nx_recorder *r = S->C->applied_ud;
   if (r == NULL) return nl_error(L, S, "nothing is being recorded");
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   out = nl_tensors(L, S, 1, &n);
   g = nl_newclosing(L, sizeof(*g), graph_gc);
   text = nl_newclosing(L, sizeof(*text), text_gc);
   *g = nx_recorder_end(r, n, out);
+  if (*g && lua_toboolean(L, 5)) nx_graph_fold(*g);
   nl_check(L, S);
   for (int i = 0; i < (*g)->ngiven; i++) {
     lua_rawgeti(L, 2, i + 1);

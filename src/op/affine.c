@@ -180,6 +180,7 @@ const nx_op nx_op_linear = {
   .doc = "x w^T + b: an affine map of the last dimension.",
   .inputs = "x w b?", .outputs = "y", .fields = linear_fields,
   .argsize = sizeof(linear_args), .saved = linear_saved,
+  .flags = NX_ACTIVATES,
   .cutting = linear_cutting, .work = linear_work,
   .shape = linear_shape, .forward = linear_forward,
   .grad = NX_LEARN(linear_grad),

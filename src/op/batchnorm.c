@@ -381,7 +381,7 @@ const nx_op nx_op_batch_norm = {
   .inputs = "x running_mean? running_var? weight? bias?",
   .outputs = "y mean~ rstd~", .fields = batch_norm_fields,
   .argsize = sizeof(batch_norm_args), .saved = batch_norm_saved,
-  .flags = NX_STATEFUL,
+  .flags = NX_STATEFUL | NX_ACTIVATES,
   .shape = batch_norm_shape, .forward = batch_norm_forward,
   .grad = NX_LEARN(batch_norm_grad), .fused = NX_LEARN(batch_norm_fused)
 };

@@ -284,8 +284,8 @@ const nx_op nx_op_convolve = {
   .doc = "Sums of a convolution: the image under the kernel at each place.",
   .inputs = "x w b?", .outputs = "y", .fields = nx_convolution_fields,
   .argsize = sizeof(convolution_args), .saved = convolve_saved,
-  .flags = NX_INNER, .cutting = convolve_cutting, .work = convolve_work,
-  .shape = convolve_shape, .forward = convolve_forward,
+  .flags = NX_INNER | NX_ACTIVATES, .cutting = convolve_cutting,
+  .work = convolve_work, .shape = convolve_shape, .forward = convolve_forward,
   .grad = NX_LEARN(convolve_grad)
 };
 

@@ -114,6 +114,26 @@ nx_call *nx_graph_call (nx_graph *g, const nx_op *op, const void *args,
 }
 
 
+void nx_graph_drop (nx_graph *g, nx_call *c) {
+  nx_free(g->C, c->a, c->op->argsize);
+  nx_free(g->C, c->in, (size_t)c->nin * sizeof(*c->in));
+  for (int k = 0; k < c->nout; k++) {
+    nx_wire *w = &g->wires[c->out + k];
+    if (w->origin != NX_RESULT) continue;
+    nx_unref(w->t);
+    w->t = NULL;
+  }
+  memset(c, 0, sizeof(*c));
+}
+
+void nx_graph_close_up (nx_graph *g) {
+  int n = 0;
+  for (int i = 0; i < g->ncalls; i++)
+    if (g->calls[i].op) g->calls[n++] = g->calls[i];
+  g->ncalls = n;
+}
+
+
 int nx_graph_outputs (nx_graph *g, int n, const int *wires) {
   g->outputs = nx_alloc(g->C, (size_t)n * sizeof(*wires));
   if (g->outputs == NULL) return nx_status(g->C);

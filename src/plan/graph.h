@@ -59,6 +59,10 @@ int nx_graph_check (nx_ctx *C, const nx_op *op, const void *args);
    time), and wires for its results; 'in' is to be filled. Or NULL. */
 nx_call *nx_graph_call (nx_graph *g, const nx_op *op, const void *args,
                         int nin, int nout);
+/* Takes a call away, and the shapes of its results; the list has a gap (op
+   is NULL) until it is closed up. */
+void nx_graph_drop (nx_graph *g, nx_call *c);
+void nx_graph_close_up (nx_graph *g);
 int nx_graph_outputs (nx_graph *g, int n, const int *wires);
 
 /* The wire of a name; -1 if there is none. */

@@ -2,6 +2,7 @@
 ** Recording what a program computes.
 */
 #include <string.h>
+#include "plan/fuse.h"
 #include "plan/recorder.h"
 
 struct nx_recorder {
@@ -156,19 +157,6 @@ static void mark_used (const nx_graph *g, char *used) {
   }
 }
 
-static void drop_call (nx_graph *g, nx_call *c) {
-  nx_free(g->C, c->a, c->op->argsize);
-  nx_free(g->C, c->in, (size_t)c->nin * sizeof(*c->in));
-  for (int k = 0; k < c->nout; k++) {
-    nx_wire *w = &g->wires[c->out + k];
-    if (w->origin == NX_RESULT) {
-      nx_unref(w->t);
-      w->t = NULL;
-    }
-  }
-}
-
-
 /*
 ** What is always the same is a constant: computed when it was recorded, it
 ** need not be computed again. Views of weights stay views, and what is
@@ -188,25 +176,20 @@ static int is_constant (const nx_graph *g, const nx_call *c) {
 }
 
 static void fold (nx_graph *g) {
-  int n = 0;
   for (int i = 0; i < g->ncalls; i++) {
     nx_call *c = &g->calls[i];
-    if (!is_constant(g, c)) {
-      g->calls[n++] = *c;
-      continue;
-    }
+    if (c->op == NULL || !is_constant(g, c)) continue;
     for (int k = 0; k < c->nout; k++)
       if (g->wires[c->out + k].t) g->wires[c->out + k].origin = NX_WEIGHT;
-    drop_call(g, c);
+    nx_graph_drop(g, c);
   }
-  g->ncalls = n;
+  nx_graph_close_up(g);
 }
 
 /* calls whose results nobody uses go; their wires stay, empty */
 static int sweep (nx_graph *g) {
   size_t block = (size_t)g->nwires;
   char *used = nx_alloc(g->C, block);
-  int n = 0;
   if (used == NULL) return nx_status(g->C);
   mark_used(g, used);
   for (int i = 0; i < g->ncalls; i++) {
@@ -214,10 +197,9 @@ static int sweep (nx_graph *g) {
     int wanted = 0;
     for (int k = 0; k < c->nout; k++)
       if (used[g->wires[c->out + k].root]) wanted = 1;
-    if (wanted) g->calls[n++] = *c;
-    else drop_call(g, c);
+    if (!wanted) nx_graph_drop(g, c);
   }
-  g->ncalls = n;
+  nx_graph_close_up(g);
   nx_free(g->C, used, block);
   return 0;
 }
@@ -257,7 +239,7 @@ nx_graph *nx_recorder_end (nx_recorder *r, int n, nx_tensor *const *out) {
   nx_ctx *C = r->C;
   if (nx_status(C) == 0 && find_outputs(r, n, out) == 0) {
     fold(g);
-    sweep(g);
+    if (sweep(g) == 0) nx_graph_fuse(g);
   }
   if (nx_status(C) || shapes_only(g)) {
     nx_recorder_cancel(r);
