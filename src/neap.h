@@ -352,6 +352,16 @@ NEAP_API neap_code neap_plan_output (neap_plan *p, int i, neap_view *v);
 NEAP_API neap_code neap_plan_bind_input (neap_plan *p, int i, void *data);
 NEAP_API neap_code neap_plan_bind_output (neap_plan *p, int i, void *data);
 
+/*
+** Fewer rows than planned, 1 or more, until it is called again: rows are the
+** places of the first dimension of input 0 and of those inputs that have as
+** many. Only the first rows are read, computed and written, with the bits
+** that they always have; neap_plan_input and neap_plan_output show them.
+** NEAP_EUNSUP, with the name of the operation, where rows meet in the model
+** or an operation does not tell how they go through it.
+*/
+NEAP_API neap_code neap_plan_rows (neap_plan *p, int64_t rows);
+
 NEAP_API neap_code neap_plan_run (neap_plan *p);
 /*
 ** The same in slices: works about so many nanoseconds, at least one piece

@@ -189,7 +189,9 @@ end
 
 --- A model file as a plan, as hosts run it: for inputs like these, or as it
 -- was recorded. `plan(x, ...)` gives its results; recurrent layers go on
--- where the last call ended, until plan:reset(). `plan:give(x, ...)`,
+-- where the last call ended, until plan:reset(). Fewer rows than the plan was
+-- made for (places of the first dimension) take the time of fewer rows, if
+-- rows do not meet in the model. `plan:give(x, ...)`,
 -- `plan:step(seconds)` (true when it is done) and `plan:results()` do the
 -- same bit by bit; `plan:state()` and `plan:restore(state)` go back in time;
 -- `plan:info()` has its bytes.

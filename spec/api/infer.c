@@ -3,8 +3,8 @@
 **
 **   infer CHECK model.safetensors ...
 **
-** Checks: arena, quiet, failing, threads, again, lends. Compiled as C99 and run by
-** infer_spec.lua.
+** Checks: arena, quiet, failing, threads, again, lends, rows. Compiled as C99
+** and run by infer_spec.lua.
 */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -406,10 +406,73 @@ static void lends (const char *path) {
 }
 
 
+/*
+** Fewer rows than planned: only they are computed, with the same bits, and
+** without memory of the host.
+*/
+static void check_rows (neap_plan *p, const char *path, int64_t rows,
+                        const unsigned char *want) {
+  neap_view v;
+  size_t row, n;
+  if (neap_plan_rows(p, rows) != NEAP_OK) fail(path, neap_plan_message(p));
+  neap_plan_output(p, 0, &v);
+  if (v.shape[0] != rows) fail(path, "the output shows other rows");
+  row = (size_t)v.stride[0] * 4;
+  n = (size_t)rows * row;
+  memset(v.data, 0xA5, 40 * row);
+  if (neap_plan_run(p) != NEAP_OK) fail(path, neap_plan_message(p));
+  if (memcmp(v.data, want, n) != 0) fail(path, "other bits");
+  for (size_t i = n; i < 40 * row; i++)
+    if (((unsigned char *)v.data)[i] != 0xA5) fail(path, "too many rows");
+}
+
+static void rows (const char *path) {
+  neap_rt *rt = open_runtime();
+  neap_ctx *C = neap_ctx_open(rt);
+  neap_model *m = open_model(C, path);
+  neap_plan *p = neap_plan_new(C, m, 0, NULL, NULL, 0);
+  unsigned char *want;
+  float *own, *other;
+  neap_view x, y;
+  long before;
+  if (p == NULL) fail(path, neap_message(C));
+  fill(p, 3);
+  if (neap_plan_run(p) != NEAP_OK) fail(path, neap_plan_message(p));
+  neap_plan_input(p, 0, &x);
+  neap_plan_output(p, 0, &y);
+  if (x.shape[0] != 40 || y.shape[0] != 40) fail(path, "not of 40 rows");
+  want = malloc(40 * (size_t)y.stride[0] * 4);
+  memcpy(want, y.data, 40 * (size_t)y.stride[0] * 4);
+  before = held;
+  for (int64_t n = 1; n <= 40; n++) check_rows(p, path, n, want);
+  other = malloc(40 * (size_t)y.stride[0] * 4);
+  own = malloc(40 * (size_t)x.stride[0] * 4);
+  memcpy(own, x.data, 40 * (size_t)x.stride[0] * 4);
+  neap_plan_rows(p, 7);
+  if (neap_plan_bind_input(p, 0, own) || neap_plan_bind_output(p, 0, other))
+    fail(path, neap_plan_message(p));
+  for (int64_t n = 40; n >= 1; n -= 3) check_rows(p, path, n, want);
+  if (held != before) fail(path, "rows asked the host for memory");
+  if (neap_plan_rows(p, 0) != NEAP_EARG || neap_plan_rows(p, 41) != NEAP_EARG)
+    fail(path, "0 or 41 rows were taken");
+  neap_plan_rows(p, 40);
+  if (neap_plan_step(p, 0) == NEAP_AGAIN &&
+      neap_plan_rows(p, 3) != NEAP_EBUSY) fail(path, "changed in a run");
+  printf("rows: %s\n", neap_plan_message(p));
+  neap_plan_free(p);
+  neap_model_unref(m);
+  neap_ctx_close(C);
+  if (neap_close(rt) != NEAP_OK || held != 0) fail(path, "memory is left");
+  free(want);
+  free(own);
+  free(other);
+}
+
 int main (int argc, char **argv) {
   static const struct { const char *name; void (*run) (const char *); }
   checks[] = {{"arena", arena}, {"quiet", quiet}, {"failing", failing},
-              {"threads", threads}, {"again", again}, {"lends", lends}};
+              {"threads", threads}, {"again", again}, {"lends", lends},
+              {"rows", rows}};
   for (size_t c = 0; c < sizeof(checks) / sizeof(*checks); c++)
     for (int i = 2; i < argc; i++)
       if (strcmp(argv[1], checks[c].name) == 0) checks[c].run(argv[i]);

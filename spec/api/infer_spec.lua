@@ -118,6 +118,20 @@ describe("a host", function()
     assert.same({5, 1}, net(neap.zeros(5, 2)).shape)
   end)
 
+  it("runs fewer rows than it planned", function()
+    local path = in_folder "rows.safetensors"
+    for _, net in ipairs{
+      nn.Sequential{nn.Linear(64, 300), nn.Tanh(), nn.LayerNorm(300),
+                    nn.Linear(300, 16)},
+      nn.Sequential{nn.Conv1d(4, 8, 3), nn.BatchNorm1d(8), nn.ReLU(),
+                    nn.Flatten(), nn.Linear(112, 5)}} do
+      net:export(path, net[1].in_features and neap.randn(40, 64) or
+                       neap.randn(40, 4, 16))
+      assert.matches("rows: a run is half done.-\ndone\n",
+                     must(("%s rows %s"):format(checks, path)))
+    end
+  end)
+
   it("loads weights by name, and hears what does not fit", function()
     local path = in_folder "weights.safetensors"
     neap.save(path, {["0.weight"] = neap.full({2, 3}, 1),

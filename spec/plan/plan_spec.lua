@@ -292,6 +292,28 @@ describe("export", function()
     assert.is_nil(io.open(path .. ".new"))
   end)
 
+  it("takes calls with hundreds of inputs and results", function()
+    local Steps = nn.Module:extend "spec.ManySteps"
+    function Steps:init() self.cell = nn.Linear(3, 3) end
+    function Steps:forward(x)
+      local steps, out, h = x:unbind(1), {}, neap.zeros(2, 3)
+      for i, step in ipairs(steps) do
+        h = self.cell(h + step):tanh()
+        out[i] = h
+      end
+      return neap.stack(out, 1), neap.cat(out, 2)
+    end
+    local net, x = Steps(), neap.randn(200, 2, 3)
+    local plan = plan_of(net, x)
+    local a, b = net(x)
+    local c, d = plan(x)
+    assert.is_true(neap.equal(a, c))
+    assert.is_true(neap.equal(b, d))
+    assert.matches("strange number of results", message(function()
+      net:export(path, neap.randn(257, 2, 3))
+    end))
+  end)
+
   it("keeps several inputs and their names, and what it found", function()
     local Two = nn.Module:extend "spec.Two"
     function Two:forward(x, state) return x + state[1], state[2] * 2 end

@@ -147,6 +147,11 @@ neap_code neap_plan_bind_output (neap_plan *p, int i, void *data) {
 }
 
 
+neap_code neap_plan_rows (neap_plan *p, int64_t rows) {
+  fresh(p);
+  return (neap_code)nx_plan_rows(plan_of(p), rows);
+}
+
 neap_code neap_plan_run (neap_plan *p) {
   fresh(p);
   return (neap_code)nx_plan_run(plan_of(p));

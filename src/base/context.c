@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/scratch.h"
 #include "base/context.h"
 #include "base/cpu.h"
 #include "base/threads.h"
@@ -100,6 +101,7 @@ void neap_ctx_close (neap_ctx *C) {
   nx_rt *rt;
   if (C == NULL) return;
   rt = C->rt;
+  nx_scratch_close(C);
   nx_free(C, C->scope.made, C->scope.room * sizeof(*C->scope.made));
   nx_cache_flush(C);           /* publishes too */
   nx_raw_free(&rt->memory, C, sizeof(*C));

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/os.h"
+#include "base/scratch.h"
 
 struct nx_block { nx_block *next; };
 
@@ -205,6 +206,7 @@ void *nx_alloc (nx_ctx *C, size_t size) {
     nx_fail(C, NEAP_ENOMEM, "not enough memory");
     return NULL;
   }
+  if (C->cache.scratch) return nx_scratch_take(C, size);
   if (c < 0) rounded = size;
   if (c >= 0 && C->cache.list[c] != NULL) {
     nx_block *b = C->cache.list[c];
@@ -222,7 +224,8 @@ void *nx_alloc (nx_ctx *C, size_t size) {
 void nx_free (nx_ctx *C, void *block, size_t size) {
   size_t rounded = size;
   int c = class_of(size, &rounded);
-  if (block == NULL) return;
+  if (block == NULL ||
+      (C->cache.scratch && nx_scratch_return(C, block, size))) return;
   if (c < 0) {
     nx_raw_free(&C->rt->memory, block, size);
     return;

@@ -31,9 +31,11 @@ typedef struct nx_account {
 #define NX_CLASSES 352
 
 typedef struct nx_block nx_block;
+struct nx_scratch;             /* base/scratch.h */
 
 typedef struct nx_cache {
   nx_block *list[NX_CLASSES];
+  struct nx_scratch *scratch;  /* in place of all others; or NULL */
   size_t bytes;
   /* what the runtime's account has not been told yet: see nx_publish */
   int64_t used, cached;

@@ -74,9 +74,11 @@ struct nx_op {
   ** How a call may be done in pieces, with the same bits: "y0 x0, y-1 w0 b0"
   ** says that results for some places of dimension 0 of y need only those of
   ** x, and for some of the last dimension those of w and b ("b0?": if b has
-  ** that dimension and size). The result of a piece is one stretch of memory,
-  ** unless the rules begin with "~": all at once, the last for columns. "*":
-  ** all inputs go with y, element by element. NULL: only as a whole.
+  ** that dimension and size; "m~": m is the same for all). The result of a
+  ** piece is one stretch of memory, unless the rules begin with "~": all at
+  ** once, the last for columns. "*": all inputs go with y, element by
+  ** element; "*0": along its dimension 0. NULL: only as a whole. A plan for
+  ** fewer rows (plan/batch.h) goes by the same rules.
   */
   const char *cuts;
   /* the same where it depends on the arguments */

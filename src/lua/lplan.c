@@ -217,6 +217,22 @@ static void fail_as_plan (lua_State *L, nl_state *S, nx_plan *p) {
   nl_check(L, S);
 }
 
+/* Fewer rows than planned are asked for by giving them. */
+static void give_rows (lua_State *L, nl_state *S, nx_plan *p) {
+  int64_t most = nx_plan_most_rows(p), rows = most;
+  const nx_tensor *x, *own;
+  if (nx_plan_inputs(p) == 0) return;
+  x = nl_checktensor(L, S, 2);
+  own = nx_plan_input(p, 0);
+  if (x->dtype == own->dtype && x->ndim == own->ndim && x->ndim > 0 &&
+      x->shape[0] > 0 && x->shape[0] < most &&
+      memcmp(x->shape + 1, own->shape + 1,
+             (size_t)(x->ndim - 1) * sizeof(*x->shape)) == 0)
+    rows = x->shape[0];
+  if (own->ndim > 0) nx_plan_rows(p, rows);
+  fail_as_plan(L, S, p);
+}
+
 /* plan:give(x, ...): copies them to where the plan reads them */
 static int p_give (lua_State *L) {
   nl_state *S = nl_S(L);
@@ -226,6 +242,7 @@ static int p_give (lua_State *L) {
   if (lua_gettop(L) - 1 != n)
     nl_error(L, S, "the plan takes %d tensors, not %d", n,
              lua_gettop(L) - 1);
+  give_rows(L, S, p);
   for (int i = 0; i < n; i++) {
     nx_tensor *x = nl_checktensor(L, S, i + 2);
     const nx_tensor *own = nx_plan_input(p, i);

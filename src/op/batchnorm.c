@@ -374,6 +374,12 @@ static const char *batch_norm_saved (const nx_node *n) {
     ? "x weight mean rstd" : "x weight y mean rstd";
 }
 
+/* With known statistics samples do not meet. */
+static const char *batch_norm_cutting (const nx_node *n) {
+  return ((const batch_norm_args *)n->a)->training ? NULL
+                                                   : "y0 x0 mean~ rstd~";
+}
+
 const nx_op nx_op_batch_norm = {
   .name = "batch_norm",
   .doc = "Each channel (dimension 2) to mean 0 and variance 1, times weight "
@@ -381,7 +387,7 @@ const nx_op nx_op_batch_norm = {
   .inputs = "x running_mean? running_var? weight? bias?",
   .outputs = "y mean~ rstd~", .fields = batch_norm_fields,
   .argsize = sizeof(batch_norm_args), .saved = batch_norm_saved,
-  .flags = NX_STATEFUL | NX_ACTIVATES,
+  .flags = NX_STATEFUL | NX_ACTIVATES, .cutting = batch_norm_cutting,
   .shape = batch_norm_shape, .forward = batch_norm_forward,
   .grad = NX_LEARN(batch_norm_grad), .fused = NX_LEARN(batch_norm_fused)
 };

@@ -178,6 +178,19 @@ static const char *extreme_saved (const nx_node *n) {
   return a->dim == NX_UNSET_INT ? "x values" : "indices";
 }
 
+static int keeps_rows (const nx_node *n) {
+  int64_t dim = ((const extremum_args *)n->a)->dim;
+  return dim != NX_UNSET_INT && dim > 0;
+}
+
+static const char *extreme_cutting (const nx_node *n) {
+  return keeps_rows(n) ? "values0 x0 indices0" : NULL;
+}
+
+static const char *position_cutting (const nx_node *n) {
+  return keeps_rows(n) ? "y0 x0" : NULL;
+}
+
 #define EXTREME(id, largest, text) \
 static int id##_forward (nx_ctx *C, nx_node *n) { \
   return search_into(C, n, largest, n->out[0], \
@@ -186,7 +199,8 @@ static int id##_forward (nx_ctx *C, nx_node *n) { \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "values indices?", \
   .fields = extremum_fields, .argsize = sizeof(extremum_args), \
-  .saved = extreme_saved, .shape = extreme_shape, \
+  .saved = extreme_saved, .cutting = extreme_cutting, \
+  .shape = extreme_shape, \
   .forward = id##_forward, .grad = NX_LEARN(extreme_grad) \
 };
 
@@ -217,7 +231,8 @@ static int id##_forward (nx_ctx *C, nx_node *n) { \
 const nx_op nx_op_##id = { \
   .name = #id, .doc = text, .inputs = "x", .outputs = "y", \
   .fields = extremum_fields, .argsize = sizeof(extremum_args), \
-  .flags = NX_NOGRAD, .shape = position_shape, .forward = id##_forward \
+  .flags = NX_NOGRAD, .cutting = position_cutting, \
+  .shape = position_shape, .forward = id##_forward \
 };
 
 POSITION(argmax, 1, "Position of the largest element; without a dimension "

@@ -32,6 +32,12 @@ void nx_marks_of (const nx_ints *dims, unsigned char *mark) {
 }
 
 
+const char *nx_reduced_cutting (const nx_node *n) {
+  unsigned char mark[NEAP_MAXDIM];
+  nx_marks_of(&((const nx_reduce_args *)n->a)->dim, mark);
+  return mark[0] ? NULL : "y0 x0";
+}
+
 nx_tensor *nx_reduced_out (nx_ctx *C, nx_node *n, int i, int dtype,
                            const unsigned char *mark, int keepdim) {
   const nx_tensor *x = n->in[0];

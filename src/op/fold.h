@@ -21,6 +21,8 @@ void nx_marks_of (const nx_ints *dims, unsigned char *mark);
 /* Makes result i: x without (or with size 1 for) the marked dimensions. */
 nx_tensor *nx_reduced_out (nx_ctx *C, nx_node *n, int i, int dtype,
                            const unsigned char *mark, int keepdim);
+/* May its first dimension be cut? It may if it is not reduced. */
+const char *nx_reduced_cutting (const nx_node *n);
 /* How many elements of x become one of y; 0 if y is NULL or empty. */
 int64_t nx_reduced_count (const nx_tensor *x, const nx_tensor *y);
 /* A gradient of the result, seen in the shape of x (repeated). */

@@ -88,11 +88,15 @@ static int cat_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
   return nx_status(C);
 }
 
+static const char *cat_cutting (const nx_node *n) {
+  return ((const cat_args *)n->a)->dim == 0 ? NULL : "*0";
+}
+
 const nx_op nx_op_cat = {
   .name = "cat",
   .doc = "Tensors one after the other along a dimension.",
   .inputs = "xs*", .outputs = "y", .fields = cat_fields,
-  .argsize = sizeof(cat_args),
+  .argsize = sizeof(cat_args), .cutting = cat_cutting,
   .shape = cat_shape, .forward = cat_forward, .grad = NX_LEARN(cat_grad)
 };
 

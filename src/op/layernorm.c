@@ -211,6 +211,14 @@ static int layer_norm_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   return nx_status(C);
 }
 
+/* Samples do not meet. */
+static const char *layer_norm_cutting (const nx_node *n) {
+  int lead = n->in[0]->ndim -
+             ((const layer_norm_args *)n->a)->normalized_shape.n;
+  return lead > 1 ? "y0 x0 mean0 rstd0, y1 x1 mean1 rstd1"
+       : lead == 1 ? "y0 x0 mean0 rstd0" : NULL;
+}
+
 const nx_op nx_op_layer_norm = {
   .name = "layer_norm",
   .doc = "The last dimensions of each sample to mean 0 and variance 1, times "
@@ -218,7 +226,8 @@ const nx_op nx_op_layer_norm = {
   .inputs = "x weight? bias?", .outputs = "y mean~ rstd~",
   .call = "x normalized_shape weight bias eps",
   .fields = layer_norm_fields, .argsize = sizeof(layer_norm_args),
-  .saves = "x weight mean rstd", .shape = layer_norm_shape,
+  .saves = "x weight mean rstd", .cutting = layer_norm_cutting,
+  .shape = layer_norm_shape,
   .forward = layer_norm_forward, .grad = NX_LEARN(layer_norm_grad),
   .fused = NX_LEARN(layer_norm_fused)
 };
@@ -237,7 +246,8 @@ const nx_op nx_op_rms_norm = {
   .inputs = "x weight?", .outputs = "y rstd~",
   .call = "x normalized_shape weight eps",
   .fields = layer_norm_fields, .argsize = sizeof(layer_norm_args),
-  .saves = "x weight rstd", .shape = layer_norm_shape,
+  .saves = "x weight rstd", .cutting = layer_norm_cutting,
+  .shape = layer_norm_shape,
   .forward = layer_norm_forward, .grad = NX_LEARN(layer_norm_grad),
   .fused = NX_LEARN(layer_norm_fused)
 };

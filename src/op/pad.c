@@ -153,11 +153,17 @@ static int pad_grad (nx_ctx *C, nx_node *n, nx_tensor **gy, nx_tensor **gx) {
   return nx_status(C);
 }
 
+static const char *pad_cutting (const nx_node *n) {
+  int ndim = n->in[0]->ndim;
+  return before(n->a, ndim, 0) || after(n->a, ndim, 0) ? NULL : "y0 x0";
+}
+
 const nx_op nx_op_pad = {
   .name = "pad",
   .doc = "Dimensions made longer at their ends; shorter where pad is "
          "negative.",
   .inputs = "x", .outputs = "y", .fields = pad_fields,
+  .cutting = pad_cutting,
   .argsize = sizeof(pad_args),
   .shape = pad_shape, .forward = pad_forward, .grad = NX_LEARN(pad_grad)
 };

@@ -63,7 +63,7 @@ const nx_op nx_op_sum = {
   .name = "sum",
   .doc = "Sum over dimensions; of integers as int64.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
-  .argsize = sizeof(nx_reduce_args),
+  .argsize = sizeof(nx_reduce_args), .cutting = nx_reduced_cutting,
   .shape = wide_shape, .forward = sum_forward, .grad = NX_LEARN(sum_grad)
 };
 
@@ -103,7 +103,7 @@ const nx_op nx_op_mean = {
   .name = "mean",
   .doc = "Mean over dimensions.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
-  .argsize = sizeof(nx_reduce_args),
+  .argsize = sizeof(nx_reduce_args), .cutting = nx_reduced_cutting,
   .shape = real_shape, .forward = mean_forward, .grad = NX_LEARN(mean_grad)
 };
 
@@ -196,6 +196,7 @@ const nx_op nx_op_prod = {
   .doc = "Product over dimensions; of integers as int64.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args), .saves = "x",
+  .cutting = nx_reduced_cutting,
   .shape = wide_shape, .forward = prod_forward, .grad = NX_LEARN(prod_grad)
 };
 
@@ -213,6 +214,7 @@ const nx_op nx_op_any = {
   .name = "any", .doc = "True where an element differs from 0.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args), .flags = NX_NOGRAD,
+  .cutting = nx_reduced_cutting,
   .shape = mask_shape, .forward = any_forward
 };
 
@@ -236,6 +238,7 @@ const nx_op nx_op_all = {
   .name = "all", .doc = "True where all elements differ from 0.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args), .flags = NX_NOGRAD,
+  .cutting = nx_reduced_cutting,
   .shape = mask_shape, .forward = all_forward
 };
 
@@ -261,5 +264,6 @@ const nx_op nx_op_count_nonzero = {
   .name = "count_nonzero", .doc = "How many elements differ from 0.",
   .inputs = "x", .outputs = "y", .fields = reduce_fields,
   .argsize = sizeof(nx_reduce_args), .flags = NX_NOGRAD,
+  .cutting = nx_reduced_cutting,
   .shape = count_shape, .forward = count_nonzero_forward
 };

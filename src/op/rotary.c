@@ -121,11 +121,16 @@ static int rotary_embedding_grad (nx_ctx *C, nx_node *n, nx_tensor **gy,
   return nx_status(C);
 }
 
+static const char *rotary_embedding_cutting (const nx_node *n) {
+  return n->in[0]->ndim > 2 ? "y0 x0" : NULL;
+}
+
 const nx_op nx_op_rotary_embedding = {
   .name = "rotary_embedding",
   .doc = "Vectors (..., steps, size) turned by their positions: queries and "
          "keys before their product.",
   .inputs = "x", .outputs = "y", .fields = rotary_fields,
-  .argsize = sizeof(rotary_args), .shape = rotary_embedding_shape,
+  .argsize = sizeof(rotary_args), .cutting = rotary_embedding_cutting,
+  .shape = rotary_embedding_shape,
   .forward = rotary_embedding_forward, .grad = NX_LEARN(rotary_embedding_grad)
 };

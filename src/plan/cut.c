@@ -1,7 +1,6 @@
 /*
 ** Long calls in pieces.
 */
-#include <stdlib.h>
 #include <string.h>
 #include "plan/cut.h"
 
@@ -17,11 +16,6 @@ typedef struct level {
 } level;
 
 
-const char *nx_cut_rules (const nx_node *n) {
-  return n->op->cutting ? n->op->cutting(n) : n->op->cuts;
-}
-
-
 static double work_of (const nx_node *n) {
   double most = 0;
   if (n->op->work) return n->op->work(n);
@@ -35,42 +29,8 @@ static double work_of (const nx_node *n) {
 }
 
 
-/*
-** A rule's next word: the tensor that it names (a result or an input) and
-** its dimension. "?": only if the tensor has this dimension and size.
-*/
-typedef struct word {
-  int result, which, dim, optional;
-} word;
-
-static word read_word (const char **rule, const nx_op *op) {
-  char name[32];
-  size_t n = strcspn(*rule, "-0123456789");
-  char *end;
-  word w;
-  memcpy(name, *rule, n);
-  name[n] = '\0';
-  w.dim = (int)strtol(*rule + n, &end, 10);
-  w.optional = *end == '?';
-  w.which = nx_names_find(op->outputs, name);
-  w.result = w.which >= 0;
-  if (!w.result) w.which = nx_names_find(op->inputs, name);
-  *rule = end + w.optional;
-  *rule += strspn(*rule, " ");
-  return w;
-}
-
-static nx_tensor *tensor_of (const nx_node *n, const word *w) {
-  if (w->result) return w->which < n->nout ? n->out[w->which] : NULL;
-  return w->which >= 0 && w->which < n->nin ? n->in[w->which] : NULL;
-}
-
-static int from_front (const nx_tensor *t, int dim) {
-  return dim < 0 ? dim + t->ndim : dim;
-}
-
 static int has_size (const nx_tensor *t, int dim, int64_t size) {
-  dim = from_front(t, dim);
+  dim = nx_word_dim(t, dim);
   return dim >= 0 && dim < t->ndim && t->shape[dim] == size;
 }
 
@@ -82,15 +42,15 @@ static int has_size (const nx_tensor *t, int dim, int64_t size) {
 static int rule_fits (const nx_node *n, const char *rule, int dim,
                       int64_t size, int carried) {
   int results = 0;
-  word w = read_word(&rule, n->op);
-  if (from_front(n->out[0], w.dim) != dim) return 0;
+  nx_word w = nx_word_read(&rule, n->op);
+  if (nx_word_dim(n->out[0], w.dim) != dim) return 0;
   for (int i = 1; i < n->nout; i++) results += n->out[i] != NULL;
   while (*rule && *rule != ',') {
     const nx_tensor *t;
-    w = read_word(&rule, n->op);
-    t = tensor_of(n, &w);
+    w = nx_word_read(&rule, n->op);
+    t = nx_word_tensor(n, &w);
     results -= w.result && t != NULL;
-    if (t && !w.optional && !has_size(t, w.dim, size)) return 0;
+    if (t && !w.optional && !w.whole && !has_size(t, w.dim, size)) return 0;
   }
   return results == 0 || carried;
 }
@@ -98,18 +58,10 @@ static int rule_fits (const nx_node *n, const char *rule, int dim,
 static const char *find_rule (const nx_node *n, const char *rules, int dim,
                               int64_t size, int carried) {
   while (rules && *rules) {
-    size_t n_rule = strcspn(rules, ",");
     if (rule_fits(n, rules, dim, size, carried)) return rules;
-    rules += n_rule;
-    rules += strspn(rules, ", ");
+    rules = nx_next_rule(rules);
   }
   return NULL;
-}
-
-
-static int draws (const nx_node *n) {
-  return (n->op->flags & NX_RANDOM) &&
-         (n->op->draws == NULL || n->op->draws(n) > 0);
 }
 
 
@@ -146,12 +98,11 @@ static int cut_at_once (const nx_node *n, const char *rules, int carried,
     const char *p = rules;
     level *own = &l[count++];
     own->rule = rules;
-    own->dim = from_front(y, read_word(&p, n->op).dim);
+    own->dim = nx_word_dim(y, nx_word_read(&p, n->op).dim);
     own->size = own->dim >= 0 && own->dim < y->ndim ? y->shape[own->dim] : 0;
     if (own->size == 0 || !rule_fits(n, rules, own->dim, own->size, carried))
       return 0;
-    rules += strcspn(rules, ",");
-    rules += strspn(rules, ", ");
+    rules = nx_next_rule(rules);
     if (*rules) rows *= own->size;
   }
   many = rows > MANY_ROWS;
@@ -173,7 +124,7 @@ static int find_levels (const nx_node *n, int carried, level *l) {
   double work = work_of(n);
   int count = 0;
   if (rules == NULL || y == NULL || n->inplace || !nx_is_dense(y)) return 0;
-  if ((n->op->carries && !carried) || draws(n)) return 0;
+  if ((n->op->carries && !carried) || nx_draws(n)) return 0;
   if (*rules == '~') return cut_at_once(n, rules + 1, carried, work, l);
   for (int d = 0; d < y->ndim && count < LEVELS; d++) {
     level *own = &l[count];
@@ -181,7 +132,7 @@ static int find_levels (const nx_node *n, int carried, level *l) {
     if (y->shape[d] <= 1) continue;
     own->dim = d;
     own->size = y->shape[d];
-    own->rule = *rules == '*' ? rules
+    own->rule = *rules == '*' ? (nx_goes_with(rules, d) ? rules : NULL)
               : find_rule(n, rules, d, own->size, carried);
     if (own->rule == NULL) break;
     set_rows(own, work, 1);
@@ -247,12 +198,13 @@ static int take_aligned (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
 static int take_by_rule (nx_ctx *C, nx_piece *q, const level *l, int64_t i) {
   const char *rule = l->rule;
   while (*rule && *rule != ',') {
-    word w = read_word(&rule, q->n.op);
-    nx_tensor *t = tensor_of(&q->n, &w);
+    nx_word w = nx_word_read(&rule, q->n.op);
+    nx_tensor *t = nx_word_tensor(&q->n, &w);
     nx_tensor **at = w.result ? q->n.out : q->n.in;
     char *mark = w.result ? q->cut->out : q->cut->in;
-    if (t == NULL || (w.optional && !has_size(t, w.dim, l->size))) continue;
-    if (take(C, &at[w.which], &mark[w.which], from_front(t, w.dim), l, i))
+    if (t == NULL || w.whole ||
+        (w.optional && !has_size(t, w.dim, l->size))) continue;
+    if (take(C, &at[w.which], &mark[w.which], nx_word_dim(t, w.dim), l, i))
       return nx_status(C);
   }
   return 0;

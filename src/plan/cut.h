@@ -5,7 +5,7 @@
 #ifndef nx_cut_h
 #define nx_cut_h
 
-#include "grad/op.h"
+#include "plan/rules.h"
 
 /* Multiply-adds of a piece: about 50 microseconds. */
 #define NX_PIECE_WORK 2.5e5
@@ -22,8 +22,6 @@ typedef struct nx_piece {
   int carry, carries;          /* its states: the first, how many */
 } nx_piece;
 
-/* What its description says of this call; NULL: only as a whole. */
-const char *nx_cut_rules (const nx_node *n);
 /* Into how many pieces a call is cut. 'carried': it hands on its state. */
 int nx_cut_count (const nx_node *n, int carried);
 

@@ -129,6 +129,9 @@ static int read_args (nx_ctx *C, const nx_op *op, const nx_json *j,
 }
 
 
+#define MAX_INPUTS 65536       /* of a call */
+#define MAX_RESULTS 256
+
 typedef struct reading {
   nx_ctx *C;
   nx_graph *g;
@@ -211,48 +214,69 @@ static int read_inputs (const reading *r, const nx_json *list,
 }
 
 
+/* room for so many numbers more */
+static int make_room (nx_ctx *C, int **numbers, int count, int *room,
+                      int more) {
+  int wanted = 2 * (*room + more), *fresh;
+  if (count + more <= *room) return 0;
+  fresh = nx_realloc(C, *numbers, (size_t)*room * sizeof(int),
+                     (size_t)wanted * sizeof(int));
+  if (fresh == NULL) return nx_status(C);
+  *numbers = fresh;
+  *room = wanted;
+  return 0;
+}
+
+static const nx_op *read_op (const reading *r, const nx_json *name) {
+  int known = name && name->type == NX_JSON_STRING;
+  const nx_op *op = known ? nx_op_named(name->text) : NULL;
+  if (op && op->compose == NULL) return op;
+  nx_fail(r->C, NEAP_EFORMAT, "the graph calls '%.40s', which is no "
+          "operation of this library", known ? name->text : "");
+  return NULL;
+}
+
+/* -1: no number that makes sense */
+static int read_nout (const nx_json *out) {
+  if (out == NULL) return 1;
+  return out->type == NX_JSON_INT && out->i >= 0 && out->i <= MAX_RESULTS
+         ? (int)out->i : -1;
+}
+
+static int read_call_inputs (const reading *r, const nx_json *in,
+                             const int *numbers, int count, nx_call *c) {
+  int n = 0;
+  for (const nx_json *at = in->child; at; at = at->next, n++) {
+    c->in[n] = at->type == NX_JSON_NULL ? -1
+             : read_wire(r, at, numbers, count);
+    if (at->type != NX_JSON_NULL && c->in[n] < 0) return nx_status(r->C);
+  }
+  return 0;
+}
+
 static int read_call (const reading *r, const nx_json *j, int **numbers,
                       int *count, int *room) {
-  const nx_json *name = nx_json_get(j, "op"), *in = nx_json_get(j, "in");
-  const nx_json *out = nx_json_get(j, "out"), *at;
+  const nx_json *in = nx_json_get(j, "in");
   const nx_json *inplace = nx_json_get(j, "inplace");
   union { char bytes[NX_MAXARGS]; double d; int64_t i; void *p; } args;
-  int wires[NX_MAXSHOWN], n = 0, nout = 1;
-  const nx_op *op = NULL;
+  int nout = read_nout(nx_json_get(j, "out"));
+  const nx_op *op = read_op(r, nx_json_get(j, "op"));
   nx_call *c;
-  if (name && name->type == NX_JSON_STRING) op = nx_op_named(name->text);
-  if (op == NULL || op->compose)
-    return nx_fail(r->C, NEAP_EFORMAT, "the graph calls '%.40s', which is "
-                   "no operation of this library",
-                   name && name->text ? name->text : "");
-  if (in == NULL || in->type != NX_JSON_ARRAY || in->length > NX_MAXSHOWN)
+  if (op == NULL) return nx_status(r->C);
+  if (in == NULL || in->type != NX_JSON_ARRAY || in->length > MAX_INPUTS)
     return bad(r->C, "has a call without inputs, or with too many");
-  if (out && (out->type != NX_JSON_INT || out->i < 0 ||
-              out->i > NX_MAXSHOWN))
+  if (nout < 0)
     return bad(r->C, "has a call with a strange number of results");
-  if (out) nout = (int)out->i;
-  for (at = in->child; at; at = at->next) {
-    wires[n] = at->type == NX_JSON_NULL ? -1
-             : read_wire(r, at, *numbers, *count);
-    if (at->type != NX_JSON_NULL && wires[n] < 0) return nx_status(r->C);
-    n++;
-  }
   if (read_args(r->C, op, nx_json_get(j, "args"), args.bytes) ||
-      nx_graph_check(r->C, op, args.bytes))
+      nx_graph_check(r->C, op, args.bytes) ||
+      make_room(r->C, numbers, *count, room, nout))
     return nx_status(r->C);
-  if (*count + nout > *room) {
-    int more = 2 * (*room + nout);
-    int *fresh = nx_realloc(r->C, *numbers, (size_t)*room * sizeof(int),
-                            (size_t)more * sizeof(int));
-    if (fresh == NULL) return nx_status(r->C);
-    *numbers = fresh;
-    *room = more;
-  }
-  c = nx_graph_call(r->g, op, args.bytes, n, nout);
-  if (c == NULL) return nx_status(r->C);
-  if (n > 0) memcpy(c->in, wires, (size_t)n * sizeof(int));
+  c = nx_graph_call(r->g, op, args.bytes, (int)in->length, nout);
+  if (c == NULL || read_call_inputs(r, in, *numbers, *count, c))
+    return nx_status(r->C);
   c->inplace = inplace && inplace->type == NX_JSON_BOOL && inplace->i;
-  if (c->inplace && (n == 0 || wires[0] < 0 || !(op->flags & NX_INPLACE)))
+  if (c->inplace && (c->nin == 0 || c->in[0] < 0 ||
+                     !(op->flags & NX_INPLACE)))
     return bad(r->C, "changes something in place that it cannot change");
   for (int k = 0; k < nout; k++) (*numbers)[(*count)++] = c->out + k;
   return 0;

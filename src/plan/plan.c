@@ -2,6 +2,8 @@
 ** Planned inference.
 */
 #include <string.h>
+#include "base/scratch.h"
+#include "plan/batch.h"
 #include "plan/buffers.h"
 #include "plan/cut.h"
 #include "plan/plan.h"
@@ -17,6 +19,7 @@ struct nx_plan {
   nx_tensor *pool;             /* all buffers */
   nx_tensor **wires;           /* of the graph; NULL: not needed */
   nx_piece *pieces;            /* what runs, one after the other */
+  nx_batch *batch;             /* where the rows are in all of it */
   int *root;                   /* of each wire */
   char *own;                   /* wires that a call of the graph made */
   int *input, *output;         /* wires */
@@ -71,7 +74,7 @@ static int place_input (nx_plan *p, const nx_wire *w, int i, int64_t fill) {
   if (nx_is_float(t->dtype)) fill = 0;
   for (int64_t k = 0; k < t->len; k++)
     nx_put_integer(t, t->data + k * (int64_t)nx_dtype_size(t->dtype), fill);
-  return 0;
+  return nx_batch_given(p->C, p->batch, i, t);
 }
 
 /* Weights stay where they are; what ends with the graph is copied. */
@@ -265,7 +268,8 @@ static int add_piece (nx_plan *p, const nx_piece *q) {
 }
 
 /* the pieces that a node is cut into, each handing on its state */
-static int add_node (nx_plan *p, const nx_node *n, int carry) {
+static int add_node (nx_plan *p, const nx_call *c, const nx_node *n,
+                     int carry) {
   int carried = p->ncarries > carry, count = nx_cut_count(n, carried);
   for (int i = 0; i < count && nx_status(p->C) == 0; i++) {
     nx_piece piece;
@@ -273,14 +277,16 @@ static int add_node (nx_plan *p, const nx_node *n, int carry) {
     piece.n = *n;
     piece.carry = carry;
     piece.carries = p->ncarries - carry;
-    if (count == 1 || nx_cut(p->C, i, carried, &piece) == 0)
+    if ((count == 1 || nx_cut(p->C, i, carried, &piece) == 0) &&
+        nx_batch_piece(p->C, p->batch, c, n, &piece, p->npieces) == 0)
       add_piece(p, &piece);
   }
   return nx_status(p->C);
 }
 
 static int is_view (const nx_node *n) {
-  return (n->op->flags & NX_VIEW) && n->out[0]->store == n->in[0]->store;
+  return (n->op->flags & NX_VIEW) && n->out[0] &&
+         n->out[0]->store == n->in[0]->store;
 }
 
 static int add_call (nx_plan *p, const nx_graph *g, const nx_call *c,
@@ -289,9 +295,9 @@ static int add_call (nx_plan *p, const nx_graph *g, const nx_call *c,
   int carry = p->ncarries;
   if (make_node(p, g, c, place, &n)) return nx_status(p->C);
   if (carrying && goes_on(&n)) add_carries(p, &n);
-  if (nx_status(p->C) || c->op->forward == NULL || is_view(&n))
-    return nx_status(p->C);
-  return add_node(p, &n, carry);
+  if (nx_status(p->C) || nx_batch_call(p->C, p->batch, c, &n) ||
+      c->op->forward == NULL || is_view(&n)) return nx_status(p->C);
+  return add_node(p, c, &n, carry);
 }
 
 
@@ -300,6 +306,8 @@ static int build (nx_plan *p, const nx_graph *g, const size_t *place,
   int carrying = carries_state(g);
   int64_t bytes = (int64_t)total;
   if (copy_frame(p, g)) return nx_status(p->C);
+  p->batch = nx_batch_new(p->C, g);
+  if (p->batch == NULL) return nx_status(p->C);
   p->pool = nx_keep(nx_zeros(p->C, NEAP_U8, 1, &bytes));
   if (p->pool == NULL || place_outside(p, g, fill) || keep_packs(p, g))
     return nx_status(p->C);
@@ -353,6 +361,19 @@ static nx_plan *open_plan (nx_ctx *C, void *memory, size_t size) {
   return p;
 }
 
+/*
+** A run takes its memory from chunks that earlier ones asked for. With fewer
+** rows blocks are not larger; but a call may go another way, so some numbers
+** of rows are tried.
+*/
+static int try_runs (nx_plan *p) {
+  int64_t most = nx_batch_most(p->batch);
+  if (nx_scratch_open(p->C) || nx_plan_run(p)) return nx_status(p->C);
+  for (int64_t n = 1; n < most && nx_batch_can(p->batch); n *= 2)
+    if (nx_plan_rows(p, n) || nx_plan_run(p)) return nx_status(p->C);
+  return nx_batch_can(p->batch) ? nx_plan_rows(p, most) : 0;
+}
+
 nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, const nx_packs *shared,
                       int64_t fill, void *memory, size_t size) {
   size_t block = (size_t)g->nwires * sizeof(size_t), total;
@@ -369,7 +390,7 @@ nx_plan *nx_plan_new (nx_ctx *C, const nx_graph *g, const nx_packs *shared,
   if (nx_place_buffers(C, g, place, &total) == 0)
     p = open_plan(C, memory, size);
   if (p) p->shared = shared;
-  if (p && (build(p, g, place, total, fill) || nx_plan_run(p)))
+  if (p && (build(p, g, place, total, fill) || try_runs(p)))
     hand_error(C, p);
   nx_free(C, place, block);
   if (p == NULL || nx_status(C)) {
@@ -428,6 +449,7 @@ static void move (nx_tensor *t, const nx_storage *store, ptrdiff_t by) {
 
 static void move_all (nx_plan *p, const nx_storage *store, ptrdiff_t by) {
   for (int i = 0; i < p->nwires; i++) move(p->wires[i], store, by);
+  nx_batch_move(p->batch, store, by);
   for (int i = 0; i < p->npieces; i++) {
     nx_piece *q = &p->pieces[i];
     if (!q->cut) continue;
@@ -469,11 +491,25 @@ int nx_plan_bind (nx_plan *p, int output, int i, void *data) {
 }
 
 
+int nx_plan_rows (nx_plan *p, int64_t rows) {
+  if (p->next > 0)
+    return nx_fail(p->C, NEAP_EBUSY, "a run is half done: finish it, or "
+                   "reset the plan, before the number of rows changes");
+  return nx_batch_set(p->C, p->batch, rows);
+}
+
+int64_t nx_plan_most_rows (const nx_plan *p) {
+  return nx_batch_most(p->batch);
+}
+
+
 /*
 ** Running.
 */
-static int run_piece (nx_plan *p, nx_piece *q) {
+static int run_piece (nx_plan *p, int i) {
+  nx_piece *q = &p->pieces[i];
   nx_node *n = &q->n;
+  if (nx_batch_skips(p->batch, i)) return 0;
   if (n->op->flags & NX_RANDOM) nx_redraw(p->C, n);
   n->op->forward(p->C, n);
   for (int i = 0; i < q->carries; i++) {
@@ -483,12 +519,13 @@ static int run_piece (nx_plan *p, nx_piece *q) {
              (size_t)c->to->len * nx_dtype_size(c->to->dtype));
   }
   nx_pop(p->C, 0, NULL);
+  nx_scratch_clear(p->C);
   return nx_status(p->C);
 }
 
 int nx_plan_run (nx_plan *p) {
   while (p->next < p->npieces)
-    if (run_piece(p, &p->pieces[p->next++])) break;
+    if (run_piece(p, p->next++)) break;
   p->next = 0;
   return nx_status(p->C);
 }
@@ -497,7 +534,7 @@ int nx_plan_step (nx_plan *p, uint64_t budget_ns,
                   uint64_t (*now_ns) (void *ud), void *ud) {
   uint64_t end = now_ns ? now_ns(ud) + budget_ns : 0;
   while (p->next < p->npieces) {
-    if (run_piece(p, &p->pieces[p->next++])) break;
+    if (run_piece(p, p->next++)) break;
     if (now_ns == NULL || now_ns(ud) >= end) break;
   }
   if (nx_status(p->C) == 0 && p->next < p->npieces) return 1;

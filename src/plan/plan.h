@@ -32,6 +32,11 @@ const nx_tensor *nx_plan_output (const nx_plan *p, int i);
    again. */
 int nx_plan_bind (nx_plan *p, int output, int i, void *data);
 
+/* Fewer rows (places of the first dimension of the inputs) than planned, or
+   all again: only they are computed, in the same places. */
+int nx_plan_rows (nx_plan *p, int64_t rows);
+int64_t nx_plan_most_rows (const nx_plan *p);
+
 /* All steps, or those that are left; 0, or an error. */
 int nx_plan_run (nx_plan *p);
 /* Steps until the time is spent: 1 if some are left. Without a clock, one

@@ -2,6 +2,7 @@
 ** Packed matrices, kept or not.
 */
 #include <string.h>
+#include "base/scratch.h"
 #include "tensor/dtype.h"
 #include "tensor/packs.h"
 
@@ -101,7 +102,7 @@ static const char *look (const nx_packs *p, const nx_matrix *m, int64_t size,
 }
 
 
-int nx_packs_keep (nx_packs *p, int dtype, nx_matrix m) {
+static int keep (nx_packs *p, int dtype, nx_matrix m) {
   kept *k = grow(p->C, p->kept, p->nkept, &p->kept_room, sizeof(*k));
   if (k == NULL) return nx_status(p->C);
   p->kept = k;
@@ -110,6 +111,14 @@ int nx_packs_keep (nx_packs *p, int dtype, nx_matrix m) {
   k->packed = nx_keep(nx_packed_matrix(p->C, dtype, m));
   if (k->packed) p->nkept++;
   return nx_status(p->C);
+}
+
+/* It stays, whatever becomes of what else is made meanwhile. */
+int nx_packs_keep (nx_packs *p, int dtype, nx_matrix m) {
+  nx_scratch *held = nx_scratch_pause(p->C);
+  int status = keep(p, dtype, m);
+  nx_scratch_resume(p->C, held);
+  return status;
 }
 
 const char *nx_packed_kept (nx_ctx *C, int dtype, nx_matrix m) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/scratch.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
 
@@ -31,8 +32,10 @@ static int scope_add (nx_ctx *C, nx_tensor *t) {
   nx_scope *s = &C->scope;
   if (s->count == s->room) {
     size_t room = s->room ? s->room * 2 : 64;
+    nx_scratch *held = nx_scratch_pause(C);
     nx_tensor **made = nx_realloc(C, s->made, s->room * sizeof(*made),
                                   room * sizeof(*made));
+    nx_scratch_resume(C, held);
     if (made == NULL) return nx_status(C);
     s->made = made;
     s->room = room;
