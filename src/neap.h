@@ -287,6 +287,10 @@ NEAP_API neap_model *neap_model_open (neap_ctx *C, const char *path);
 /* from memory, which may go afterwards */
 NEAP_API neap_model *neap_model_bytes (neap_ctx *C, const void *bytes,
                                        size_t size);
+/* from memory that stays, unchanged, as long as the model and its plans:
+   weights are read where they are (a mapped file, a program's constants) */
+NEAP_API neap_model *neap_model_borrow (neap_ctx *C, const void *bytes,
+                                        size_t size);
 NEAP_API neap_model *neap_model_ref (neap_model *m);     /* on any thread */
 NEAP_API void neap_model_unref (neap_model *m);          /* NULL is fine */
 

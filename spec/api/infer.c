@@ -3,16 +3,18 @@
 **
 **   infer CHECK model.safetensors ...
 **
-** Checks: arena, quiet, failing, threads, again, lends, rows. Compiled as C99
-** and run by infer_spec.lua.
+** Checks: arena, quiet, failing, threads, again, lends, rows, memory.
+** Compiled as C99 and run by infer_spec.lua.
 */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -407,6 +409,55 @@ static void lends (const char *path) {
 
 
 /*
+** From memory: copied, which may then go, or where it is, in pages that
+** nobody can write.
+*/
+static uint64_t run_model (neap_ctx *C, neap_model *m, const char *path) {
+  neap_plan *p = m ? neap_plan_new(C, m, 0, NULL, NULL, 0) : NULL;
+  uint64_t h;
+  if (p == NULL) fail(path, neap_message(C));
+  fill(p, 5);
+  if (neap_plan_run(p) != NEAP_OK) fail(path, neap_plan_message(p));
+  h = digest(p);
+  neap_plan_free(p);
+  return h;
+}
+
+static void memory (const char *path) {
+  neap_rt *rt = open_runtime();
+  neap_ctx *C = neap_ctx_open(rt);
+  int file = open(path, O_RDONLY);
+  size_t size = (size_t)lseek(file, 0, SEEK_END);
+  void *pages = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+  char *copy = malloc(size);
+  neap_model *m;
+  long copied, before = held;
+  uint64_t h;
+  if (pages == MAP_FAILED) fail(path, "no pages");
+  memcpy(copy, pages, size);
+  m = neap_model_bytes(C, copy, size);
+  memset(copy, 0, size);
+  free(copy);
+  copied = held - before;
+  h = run_model(C, m, path);
+  neap_model_unref(m);
+  before = held;
+  m = neap_model_borrow(C, pages, size);
+  if (held - before >= copied) fail(path, "borrowed, it takes no less");
+  if (run_model(C, m, path) != h) fail(path, "borrowed, it gives other bits");
+  neap_model_unref(m);
+  m = neap_model_open(C, path);
+  if (run_model(C, m, path) != h) fail(path, "opened, it gives other bits");
+  neap_model_unref(m);
+  munmap(pages, size);
+  close(file);
+  printf("borrowed\n");
+  neap_ctx_close(C);
+  if (neap_close(rt) != NEAP_OK || held != 0) fail(path, "memory is left");
+}
+
+
+/*
 ** Fewer rows than planned: only they are computed, with the same bits, and
 ** without memory of the host.
 */
@@ -472,7 +523,7 @@ int main (int argc, char **argv) {
   static const struct { const char *name; void (*run) (const char *); }
   checks[] = {{"arena", arena}, {"quiet", quiet}, {"failing", failing},
               {"threads", threads}, {"again", again}, {"lends", lends},
-              {"rows", rows}};
+              {"rows", rows}, {"memory", memory}};
   for (size_t c = 0; c < sizeof(checks) / sizeof(*checks); c++)
     for (int i = 2; i < argc; i++)
       if (strcmp(argv[1], checks[c].name) == 0) checks[c].run(argv[i]);

@@ -79,7 +79,8 @@ describe("a host", function()
     {"failing", "gets a sentence for every request for memory that fails"},
     {"threads", "shares a model among threads"},
     {"again", "gets the same bits from slices, states and its own memory"},
-    {"lends", "lends its workers, its clock and its ear"}}
+    {"lends", "lends its workers, its clock and its ear"},
+    {"memory", "reads models from memory, in place if it likes"}}
   do
     it(check[2], function()
       local text = must(("%s %s %s"):format(checks, check[1], files))

@@ -1,5 +1,6 @@
 /*
-** Hostile input: model files, from opening to the second run of a plan.
+** Hostile input: model files, from opening to the second run of a plan,
+** and one of a single row.
 */
 #include "plan/model.h"
 #include "spec/fuzz/fuzz.h"
@@ -26,6 +27,8 @@ void fuzz_one (nx_ctx *C, const uint8_t *bytes, size_t size) {
     nx_plan_run(p);
     neap_clear(nx_plan_context(p));
     while (nx_plan_step(p, 0, NULL, NULL)) {}
+    neap_clear(nx_plan_context(p));
+    if (nx_plan_rows(p, 1) == 0) nx_plan_run(p);
   }
   nx_plan_free(p);
   nx_model_unref(m);

@@ -92,7 +92,12 @@ describe("a plan for many rows", function()
       flip = function(_, t) return t:flip(1) end,
       matmul = function(_, t) return t:matmul(t:t()) end,
       slice = function(_, t) return t[{{2, 4}}] + 1 end,
-      add = function(_, t) return t[1] + t end
+      add = function(_, t) return t[1] + t end,
+      in_place = function(_, t)
+        local z = neap.zeros(4, 3) + t:sum() * 0
+        z:add_(t)
+        return z:sum(1)
+      end
     } do
       module("Meet" .. name, nil, case):export(path, x)
       local plan = neap.plan(path)

@@ -25,6 +25,20 @@ function Mixed:forward(x, ids)
          y:permute(3, 1, 2):reshape(-1)
 end
 
+-- Rows do not meet: plans of it also run fewer (when they are made).
+local Rows = nn.Module:extend "spec.RowsOfLies"
+function Rows:init()
+  self.fc, self.norm = nn.Linear(6, 6), nn.LayerNorm(6)
+  self.conv, self.batch = nn.Conv1d(2, 2, 3, {padding = 1}), nn.BatchNorm1d(2)
+  self.attend = nn.MultiheadAttention(6, 2, {batch_first = true})
+end
+function Rows:forward(x)
+  local y = self.batch(self.conv(self.norm(self.fc(x)):tanh()))
+  local z = self.attend(y, y, y, {need_weights = false})
+  y = neap.cat({y, z}, 2):transpose(2, 3):reshape(x.shape[1], -1)
+  return y:softmax(2), y:max(2), y:mean(2), y:argmax(2), x:pad{1, 1}
+end
+
 local function samples()
   local net = Mixed()
   net:export(path, neap.randn(2, 2, 6), neap.randint(1, 6, {2, 2}))
@@ -33,7 +47,9 @@ local function samples()
                              n_layer = 1, n_head = 2}
   gpt:export(path, neap.ones(1, 1, {dtype = "int64"}), neap.model.Cache(4))
   local other, other_meta = neap.load(path)
-  return {{state, meta}, {other, other_meta}}
+  Rows():export(path, neap.randn(6, 2, 6))
+  local rows, rows_meta = neap.load(path)
+  return {{state, meta}, {other, other_meta}, {rows, rows_meta}}
 end
 
 local names = {}

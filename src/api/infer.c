@@ -26,6 +26,10 @@ neap_model *neap_model_bytes (neap_ctx *C, const void *bytes, size_t size) {
   return (neap_model *)nx_model_bytes(C, bytes, size);
 }
 
+neap_model *neap_model_borrow (neap_ctx *C, const void *bytes, size_t size) {
+  return (neap_model *)nx_model_borrow(C, bytes, size);
+}
+
 neap_model *neap_model_ref (neap_model *m) {
   return (neap_model *)nx_model_ref(model_of(m));
 }

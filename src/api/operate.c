@@ -61,7 +61,6 @@ void neap_look (const neap_tensor *t, neap_view *v) {
 /* the storage is a header of its own: freeing it leaves the elements */
 neap_tensor *neap_borrow (neap_ctx *C, const neap_view *v) {
   size_t mark = nx_push(C);
-  nx_storage *s;
   nx_tensor *t;
   int strided = 0;
   if (nx_status(C)) return NULL;
@@ -69,16 +68,9 @@ neap_tensor *neap_borrow (neap_ctx *C, const neap_view *v) {
     nx_fail(C, NEAP_EARG, "neap_borrow: there is no such type or shape");
     return NULL;
   }
-  t = nx_header(C, v->dtype, v->ndim, v->shape);
-  s = t ? nx_alloc(C, sizeof(*s)) : NULL;
-  if (s == NULL) return hand_over(C, mark, NULL);
-  atomic_init(&s->refs, 1);
-  s->version = 0;
-  s->size = sizeof(*s);
-  t->store = s;
-  t->data = v->data;
+  t = nx_borrow(C, v->dtype, v->ndim, v->shape, v->data);
   for (int i = 0; i < v->ndim; i++) strided |= v->stride[i] != 0;
-  if (strided)
+  if (t && strided)
     memcpy(t->stride, v->stride, (size_t)v->ndim * sizeof(*v->stride));
   return hand_over(C, mark, t);
 }

@@ -253,6 +253,17 @@ nx_tensor *nx_safe_tensor (nx_ctx *C, const nx_safe *s, const nx_entry *e) {
   return t;
 }
 
+/* The file's own memory where that is possible: bytes that mean what they
+   are, at an address for their type. */
+nx_tensor *nx_safe_borrow (nx_ctx *C, const nx_safe *s, const nx_entry *e) {
+  const char *from = s->data + e->begin;
+  if (!types[e->widen].own || e->dtype == NEAP_BOOL ||
+      (uintptr_t)from % nx_dtype_size(e->dtype) != 0)
+    return nx_safe_tensor(C, s, e);
+  return nx_borrow(C, e->dtype, e->ndim, e->shape,
+                   (char *)(uintptr_t)from);
+}
+
 
 /*
 ** Writing.

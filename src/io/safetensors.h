@@ -38,6 +38,8 @@ int nx_safe_open_bytes (nx_ctx *C, nx_safe *s, const char *what,
 void nx_safe_close (nx_safe *s);
 /* A tensor of the file, in the current scope. */
 nx_tensor *nx_safe_tensor (nx_ctx *C, const nx_safe *s, const nx_entry *e);
+/* The same over the memory of the file, which must stay, where it can be. */
+nx_tensor *nx_safe_borrow (nx_ctx *C, const nx_safe *s, const nx_entry *e);
 
 /*
 ** Writes a file as a whole or not at all. Tensors are sorted by the size

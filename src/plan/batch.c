@@ -93,7 +93,8 @@ static place seen_in (const nx_batch *b, const nx_tensor *x, place at,
                       const nx_tensor *y) {
   int64_t apart = x->stride[at.dim] * at.each;
   place found = {-1, 0};
-  for (int d = 0; d < y->ndim && found.dim < 0 && b->most > 0; d++)
+  if (apart == 0 || b->most == 0) return found;
+  for (int d = 0; d < y->ndim && found.dim < 0; d++)
     if (y->shape[d] % b->most == 0 && y->shape[d] > 0 &&
         y->stride[d] * (y->shape[d] / b->most) == apart) {
       found.dim = d;
@@ -218,6 +219,7 @@ static int find_rows (nx_batch *b, const nx_node *n, place *y) {
   }
   if (rules == NULL || n->op->carries || n->out[0] == NULL || nx_draws(n))
     return 0;
+  if (n->inplace && b->in[0].dim < 0) return 0;   /* others see it whole */
   return *rules == '*' ? goes_along(b, n, rules, y)
                        : follows_rule(b, n, rules, y);
 }

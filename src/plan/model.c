@@ -53,13 +53,15 @@ static int by_name (const void *a, const void *b) {
   return strcmp(((const named *)a)->name, ((const named *)b)->name);
 }
 
-static int keep_tensors (nx_model *m, const nx_safe *s) {
+static int keep_tensors (nx_model *m, const nx_safe *s, int borrowed) {
   m->tensors_block = s->n * sizeof(*m->tensors) + 1;
   m->tensors = nx_alloc(m->C, m->tensors_block);
   if (m->tensors == NULL) return nx_status(m->C);
   for (m->n = 0; m->n < s->n; m->n++) {
     named *own = &m->tensors[m->n];
-    own->t = nx_keep(nx_safe_tensor(m->C, s, &s->entries[m->n]));
+    const nx_entry *e = &s->entries[m->n];
+    own->t = nx_keep(borrowed ? nx_safe_borrow(m->C, s, e)
+                              : nx_safe_tensor(m->C, s, e));
     own->name = own->t ? copied(m->C, s->entries[m->n].name) : NULL;
     if (own->name == NULL) {
       nx_unref(own->t);
@@ -152,9 +154,9 @@ static void close_model (nx_model *m) {
   nx_raw_free(&rt->memory, m, sizeof(*m));
 }
 
-/* 'path' or the bytes: what there is */
+/* 'path' or the bytes: what there is; 'borrowed': these stay */
 static nx_model *open_model (nx_ctx *C, const char *path, const void *bytes,
-                             size_t size) {
+                             size_t size, int borrowed) {
   nx_model *m;
   nx_safe s;
   if (nx_status(C)) return NULL;
@@ -174,7 +176,7 @@ static nx_model *open_model (nx_ctx *C, const char *path, const void *bytes,
   if (path) nx_safe_open(m->C, &s, path);
   else nx_safe_open_bytes(m->C, &s, "the model", bytes, size);
   m->bytes = s.file_size ? s.file_size : size;
-  if (nx_status(m->C) == 0 && keep_tensors(m, &s) == 0 &&
+  if (nx_status(m->C) == 0 && keep_tensors(m, &s, borrowed) == 0 &&
       keep_meta(m, &s) == 0) understand(m);
   nx_safe_close(&s);
   if (nx_status(m->C) == 0) {
@@ -187,11 +189,15 @@ static nx_model *open_model (nx_ctx *C, const char *path, const void *bytes,
 }
 
 nx_model *nx_model_open (nx_ctx *C, const char *path) {
-  return open_model(C, path, NULL, 0);
+  return open_model(C, path, NULL, 0, 0);
 }
 
 nx_model *nx_model_bytes (nx_ctx *C, const void *bytes, size_t size) {
-  return open_model(C, NULL, bytes, size);
+  return open_model(C, NULL, bytes, size, 0);
+}
+
+nx_model *nx_model_borrow (nx_ctx *C, const void *bytes, size_t size) {
+  return open_model(C, NULL, bytes, size, 1);
 }
 
 

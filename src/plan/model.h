@@ -13,6 +13,8 @@ typedef struct nx_model nx_model;
    error in C; the model belongs to the runtime of C. */
 nx_model *nx_model_open (nx_ctx *C, const char *path);
 nx_model *nx_model_bytes (nx_ctx *C, const void *bytes, size_t size);
+/* The bytes stay, unchanged, as long as the model and its plans. */
+nx_model *nx_model_borrow (nx_ctx *C, const void *bytes, size_t size);
 nx_model *nx_model_ref (nx_model *m);     /* from any thread */
 void nx_model_unref (nx_model *m);
 

@@ -178,6 +178,20 @@ int nx_materialize (nx_ctx *C, nx_tensor *t) {
 }
 
 
+nx_tensor *nx_borrow (nx_ctx *C, int dtype, int ndim, const int64_t *shape,
+                      void *data) {
+  nx_tensor *t = nx_header(C, dtype, ndim, shape);
+  nx_storage *s = t ? nx_alloc(C, sizeof(*s)) : NULL;
+  if (s == NULL) return NULL;
+  atomic_init(&s->refs, 1);
+  s->version = 0;
+  s->size = sizeof(*s);
+  t->store = s;
+  t->data = data;
+  return t;
+}
+
+
 nx_tensor *nx_new (nx_ctx *C, int dtype, int ndim, const int64_t *shape) {
   nx_tensor *t = nx_header(C, dtype, ndim, shape);
   return t && nx_materialize(C, t) == 0 ? t : NULL;

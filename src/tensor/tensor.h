@@ -70,6 +70,9 @@ int64_t nx_count (nx_ctx *C, const char *who, int dtype, int ndim,
 nx_tensor *nx_header (nx_ctx *C, int dtype, int ndim, const int64_t *shape);
 int nx_materialize (nx_ctx *C, nx_tensor *t);        /* storage, not set */
 nx_tensor *nx_new (nx_ctx *C, int dtype, int ndim, const int64_t *shape);
+/* Over memory of somebody else, in row order, which must stay. */
+nx_tensor *nx_borrow (nx_ctx *C, int dtype, int ndim, const int64_t *shape,
+                      void *data);
 nx_tensor *nx_zeros (nx_ctx *C, int dtype, int ndim, const int64_t *shape);
 nx_tensor *nx_new_like (nx_ctx *C, const nx_tensor *t);
 nx_tensor *nx_from_number (nx_ctx *C, double x);     /* bare numbers */
