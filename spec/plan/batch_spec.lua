@@ -94,9 +94,9 @@ describe("a plan for many rows", function()
       slice = function(_, t) return t[{{2, 4}}] + 1 end,
       add = function(_, t) return t[1] + t end,
       in_place = function(_, t)
-        local z = neap.zeros(4, 3) + t:sum() * 0
+        local z = neap.zeros(4, 3)
         z:add_(t)
-        return z:sum(1)
+        return z * 2
       end
     } do
       module("Meet" .. name, nil, case):export(path, x)
