@@ -83,7 +83,7 @@ INFER = $(MAKE) --no-print-directory B=$(B)/infer BLAS=none ZLIB=none SAN= \
   FOLDERS="base simd tensor io grad op nn plan api" LEFT_OUT="$(LEARNING)"
 
 lib-infer:
-	@$(INFER) lib
+	+@$(INFER) lib
 	@$(MAKE) --no-print-directory $(B)/libneap_infer.so
 
 # The same with only the operations that some models call:
@@ -91,7 +91,7 @@ lib-infer:
 lib-models:
 	@[ -n "$(MODELS)" ] || { echo 'MODELS="net.safetensors ..." is missing'; \
 	  exit 1; }
-	@$(INFER) lib-of-models
+	+@$(INFER) lib-of-models
 	cp $(B)/infer/libneap_models.a $(B)
 
 # Two runs of the specs ask for these at once: what is there is left alone.

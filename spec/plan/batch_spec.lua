@@ -118,6 +118,22 @@ describe("a plan for many rows", function()
     end
   end)
 
+  it("takes an input in the middle of a run, but no other number of rows",
+  function()
+    nn.Sequential{nn.Linear(3, 4), nn.Softplus()}:export(path,
+                                                         neap.zeros(4, 3))
+    local plan = neap.plan(path)
+    plan:give(neap.randn(4, 3))
+    assert.is_false(plan:step(0))
+    plan:give(neap.randn(4, 3))
+    assert.matches("a run is half done", message(function()
+      plan:give(neap.randn(2, 3))
+    end))
+    plan:reset()
+    plan:give(neap.randn(2, 3))
+    assert.is_true(plan:step())
+  end)
+
   it("keeps inputs whole that have another number of rows", function()
     local net = module("Two", nil, function(_, a, b) return a * b, b + 1 end)
     net:export(path, neap.randn(5, 3), neap.randn(3))

@@ -81,14 +81,15 @@ int nx_batch_given (nx_ctx *C, nx_batch *b, int wire, nx_tensor *t) {
 }
 
 
-/*
-** Results that see the memory of x: their rows are as far apart in memory.
-*/
+/* Has it all the places that all rows need? */
 static int whole (const nx_batch *b, const nx_tensor *t, place at) {
   return at.dim >= 0 && at.dim < t->ndim &&
          t->shape[at.dim] == b->most * at.each;
 }
 
+/*
+** Results that see the memory of x: their rows are as far apart in memory.
+*/
 static place seen_in (const nx_batch *b, const nx_tensor *x, place at,
                       const nx_tensor *y) {
   int64_t apart = x->stride[at.dim] * at.each;
@@ -241,17 +242,6 @@ static int take_inputs (nx_ctx *C, nx_batch *b, const nx_call *c,
   return any;
 }
 
-/* a header over the same memory */
-static nx_tensor *own_header (nx_ctx *C, const nx_tensor *t) {
-  nx_tensor *own = nx_ghost(C, t);
-  if (own == NULL) return NULL;
-  memcpy(own->stride, t->stride, sizeof(t->stride));
-  own->store = t->store;
-  own->data = t->data;
-  own->flags = t->flags;
-  return own;
-}
-
 int nx_batch_call (nx_ctx *C, nx_batch *b, const nx_call *c, nx_node *n) {
   place y[MANY];
   if (!take_inputs(C, b, c, n) || b->obstacle) return nx_status(C);
@@ -267,7 +257,7 @@ int nx_batch_call (nx_ctx *C, nx_batch *b, const nx_call *c, nx_node *n) {
   }
   for (int k = 0; k < n->nin; k++) {
     if (b->in[k].dim < 0 || b->wires[c->in[k]].dim >= 0) continue;
-    n->in[k] = own_header(C, n->in[k]);
+    n->in[k] = nx_second_header(C, n->in[k]);
     if (n->in[k]) add_spot(C, b, n->in[k], b->in[k], 0, -1, 1);
   }
   n->target = n->in[0];
@@ -347,6 +337,7 @@ int nx_batch_set (nx_ctx *C, nx_batch *b, int64_t rows) {
 }
 
 int64_t nx_batch_most (const nx_batch *b) { return b->most; }
+int64_t nx_batch_rows (const nx_batch *b) { return b->rows; }
 
 int nx_batch_can (const nx_batch *b) {
   return b->obstacle == NULL && b->most > 0;

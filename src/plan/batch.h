@@ -29,6 +29,7 @@ int nx_batch_piece (nx_ctx *C, nx_batch *b, const nx_call *c,
    impossible. */
 int nx_batch_set (nx_ctx *C, nx_batch *b, int64_t rows);
 int64_t nx_batch_most (const nx_batch *b);
+int64_t nx_batch_rows (const nx_batch *b);              /* now */
 /* Are fewer rows possible? */
 int nx_batch_can (const nx_batch *b);
 /* Has a piece nothing to do? */

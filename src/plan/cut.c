@@ -161,23 +161,12 @@ static void narrow (nx_tensor *t, int dim, int64_t from, int64_t n) {
   t->shape[dim] = n;
 }
 
-/* a header of the piece's own, over the same memory */
-static nx_tensor *borrow (nx_ctx *C, const nx_tensor *t) {
-  nx_tensor *own = nx_ghost(C, t);
-  if (own == NULL) return NULL;
-  memcpy(own->stride, t->stride, sizeof(t->stride));
-  own->store = t->store;
-  own->data = t->data;
-  own->flags = t->flags;
-  return own;
-}
-
 /* places of one tensor of a piece; 'mark' remembers that it is its own */
 static int take (nx_ctx *C, nx_tensor **at, char *mark, int dim,
                  const level *l, int64_t i) {
   int64_t from = i * l->rows;
   int64_t n = l->size - from < l->rows ? l->size - from : l->rows;
-  if (!*mark && (*at = borrow(C, *at)) == NULL) return nx_status(C);
+  if (!*mark && (*at = nx_second_header(C, *at)) == NULL) return nx_status(C);
   *mark = 1;
   narrow(*at, dim, from, n);
   return 0;

@@ -492,7 +492,7 @@ int nx_plan_bind (nx_plan *p, int output, int i, void *data) {
 
 
 int nx_plan_rows (nx_plan *p, int64_t rows) {
-  if (p->next > 0)
+  if (p->next > 0 && rows != nx_batch_rows(p->batch))
     return nx_fail(p->C, NEAP_EBUSY, "a run is half done: finish it, or "
                    "reset the plan, before the number of rows changes");
   return nx_batch_set(p->C, p->batch, rows);

@@ -178,6 +178,17 @@ int nx_materialize (nx_ctx *C, nx_tensor *t) {
 }
 
 
+nx_tensor *nx_second_header (nx_ctx *C, const nx_tensor *t) {
+  nx_tensor *own = nx_ghost(C, t);
+  if (own == NULL) return NULL;
+  memcpy(own->stride, t->stride, sizeof(t->stride));
+  own->store = t->store;
+  own->data = t->data;
+  own->flags = t->flags;
+  return own;
+}
+
+
 nx_tensor *nx_borrow (nx_ctx *C, int dtype, int ndim, const int64_t *shape,
                       void *data) {
   nx_tensor *t = nx_header(C, dtype, ndim, shape);

@@ -79,6 +79,8 @@ nx_tensor *nx_from_number (nx_ctx *C, double x);     /* bare numbers */
 nx_tensor *nx_from_integer (nx_ctx *C, int64_t i);
 nx_tensor *nx_from_boolean (nx_ctx *C, int b);
 nx_tensor *nx_ghost (nx_ctx *C, const nx_tensor *t); /* shape only, owned */
+/* A ghost that sees the memory of t, which it does not keep. */
+nx_tensor *nx_second_header (nx_ctx *C, const nx_tensor *t);
 
 /* Another tensor over the same storage, without tape. */
 nx_tensor *nx_alias (nx_ctx *C, nx_tensor *t);
