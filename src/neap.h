@@ -378,7 +378,9 @@ NEAP_API neap_code neap_plan_step (neap_plan *p, uint64_t budget_ns);
 /*
 ** Recurrent layers go on where the last run ended; a model of one step is
 ** thus run step by step. Layers that read backwards begin anew in each run.
-** The state can be saved, restored (the bits come back) and reset.
+** The state can be saved, restored (the bits come back) and reset. A run that
+** fails (an index that is none) may have advanced a part of it: where that
+** matters, save it before.
 */
 NEAP_API void neap_plan_reset (neap_plan *p);
 NEAP_API size_t neap_plan_state_size (const neap_plan *p);
