@@ -199,6 +199,19 @@ describe("the library for inference", function()
     text, ok = run("make -s lib-models B=" .. build)
     assert.is_false(ok)
     assert.matches("MODELS=.- is missing", text)
+    local gather = (os.getenv "NEAP_LUA" or "lua5.4") ..
+                   " src/gen/gather.lua src " .. here .. " "
+    for name, bytes in pairs{junk = ("j"):rep(99), short = "abc",
+                             plain = "\2\0\0\0\0\0\0\0{}"} do
+      local bad = io.open(here .. "/" .. name, "wb")
+      bad:write(bytes)
+      bad:close()
+      text, ok = run(gather .. here .. "/" .. name)
+      assert.is_false(ok)
+      assert.matches("/" .. name .. " is no model with a recorded graph", text)
+    end
+    assert.matches("a model cannot be read: .-none: No such file",
+                   (run(gather .. here .. "/none")))
     os.execute("rm -r " .. here)
   end)
 

@@ -140,17 +140,28 @@ local function prototypes(names)
   return table.concat(out, "\n")
 end
 
+-- The head of a safetensors file, JSON of a length that is told before it.
+local function header_of(path)
+  local file, why = io.open(path, "rb")
+  if not file then error("a model cannot be read: " .. why, 0) end
+  local size = file:seek "end"
+  file:seek "set"
+  local length = size >= 8 and string.unpack("<I8", file:read(8)) or -1
+  local header = length >= 0 and length <= size - 8 and file:read(length)
+  file:close()
+  if not header or not header:find('"neap.graph"', 1, true) then
+    error(path .. " is no model with a recorded graph (net:export writes one)",
+          0)
+  end
+  return header
+end
+
 -- The operations that exported models call: their graphs are JSON within
--- the JSON at the beginning of the file.
+-- that JSON.
 local function called(paths)
   local used = {}
   for _, path in ipairs(paths) do
-    local file = assert(io.open(path, "rb"))
-    local header = file:read(string.unpack("<I8", file:read(8)))
-    file:close()
-    assert(header:find('"neap.graph"', 1, true), path ..
-           ": holds no recorded graph (net:export writes one)")
-    for name in header:gmatch [[\"op\":\"([%w_]+)\"]] do
+    for name in header_of(path):gmatch [[\"op\":\"([%w_]+)\"]] do
       used[name] = true
     end
   end
